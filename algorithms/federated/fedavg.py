@@ -1,0 +1,48 @@
+"""FedAvg over TDMA: everybody trains, then everybody uploads one after another; the weighted mean is the new model.
+
+McMahan et al., "Communication-Efficient Learning of Deep Networks from Decentralized Data", AISTATS 2017, with full
+participation, as the baseline of Air-FedGA (Ma et al., IPDPS 2025, section V):
+
+    w_t = sum_i (d_i / D) w_t^i .
+
+An upload is 32 bits per parameter at the Shannon rate of the same radio that over-the-air methods use, so a round takes
+max_i l_i plus the sum of the uploads. Deviation, our choice: with `deadline_s` a round goes on without those who are
+not ready by then; whoever's upload does not arrive is left out and the weights are renormalised.
+"""
+
+from typing import ClassVar
+
+from algorithms.aggregation.weighted_mean import weighted_mean
+from algorithms.grouping.single import SingleGroup
+from algorithms.worlds.federation import Federation
+from algorithms.worlds.group import Group
+from testbed.settings import Part, PositiveSeconds
+from testbed.simulation import Process
+
+__all__ = ["Fedavg"]
+
+
+class Fedavg(Part):
+    """Synchronous federated averaging with orthogonal uploads."""
+
+    reads_trained_values: ClassVar[bool] = False
+
+    deadline_s: PositiveSeconds | None = None  # longest a round waits for training [s]; None: for the slowest
+
+    def start(self, fed: Federation) -> None:
+        """Put all clients in one group and serve it."""
+        for group in fed.form_groups(SingleGroup()):
+            fed.simulation.start(self.serve(fed, group), "all clients")
+
+    def serve(self, fed: Federation, group: Group) -> Process:
+        """One round after another."""
+        while fed.serves(group):
+            base = yield from fed.broadcast(group)
+            results = yield from fed.train(base, self.deadline_s)
+            turn = yield from fed.take_turn(results)
+            with turn:
+                if not turn.clients:
+                    continue
+                models = yield from fed.upload_one_by_one(turn)
+                if turn.delivered:
+                    fed.server.mix(turn, weighted_mean(models, group.weights(turn.delivered)), weight=1.0)

@@ -1,0 +1,16 @@
+"""One group of everybody: group-asynchronous learning becomes synchronous (Air-FedAvg)."""
+
+import numpy as np
+
+from algorithms.grouping.problem import GroupingProblem, Partition
+from testbed.settings import Part
+
+__all__ = ["SingleGroup"]
+
+
+class SingleGroup(Part):
+    """Everybody transmits together, after the slowest."""
+
+    def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
+        """Return the one group; the rule draws nothing from `rng`."""
+        return (tuple(range(problem.num_clients)),)

@@ -1,0 +1,47 @@
+"""The table of names of this package, kind by kind; reading it imports nothing."""
+
+from typing import Final
+
+__all__ = ["PARTS"]
+
+PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "algorithm": {
+        "air-fedavg": (
+            "algorithms.over_the_air.air_fedavg:AirFedavg",
+            "everybody over the air at once, synchronous (baseline in Ma et al., IPDPS 2025)",
+        ),
+        "air-fedga": (
+            "algorithms.over_the_air.air_fedga:AirFedga",
+            "groups over the air, asynchronous between groups (Ma et al., IPDPS 2025)",
+        ),
+        "fedavg": (
+            "algorithms.federated.fedavg:Fedavg",
+            "everybody one by one over TDMA, synchronous (McMahan et al., AISTATS 2017)",
+        ),
+    },
+    "grouping": {
+        "greedy-paper": (
+            "algorithms.grouping.greedy:GreedyPaper",
+            "Alg. 3 of Air-FedGA: each client where the bound grows least (Ma et al., IPDPS 2025)",
+        ),
+        "greedy-refined": (
+            "algorithms.grouping.greedy:GreedyRefined",
+            "greedy-paper, then moves and swaps while the bound falls (ours)",
+        ),
+        "single": ("algorithms.grouping.single:SingleGroup", "everybody in one group: synchronous"),
+    },
+    "payload": {
+        "delta": ("algorithms.payload.delta:DeltaPayload", "the update, new minus old (ours)"),
+        "model": ("algorithms.payload.model:ModelPayload", "the whole model (Ma et al., IPDPS 2025)"),
+    },
+    "power-control": {
+        "air-fedga": (
+            "algorithms.power_control.air_fedga:AirFedgaPowerControl",
+            "aligned signals, MMSE receive scale (Alg. 2 of Ma et al., IPDPS 2025)",
+        ),
+        "zf-inversion": (
+            "algorithms.power_control.zf_inversion:ZeroForcingInversion",
+            "channel inversion, unbiased; the weakest member sets the scale (zero forcing)",
+        ),
+    },
+}

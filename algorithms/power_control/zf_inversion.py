@@ -1,0 +1,53 @@
+"""Zero-forcing channel inversion: unbiased, with the noise set by the weakest member.
+
+The textbook rule. Every member's weighted signal arrives with the same amplitude, as large as the weakest
+member's budget allows, and the server undoes exactly that amplitude:
+
+    g_i = a_i s / |h_i|    s = min_i |h_i| sqrt(E_i) / (a_i ||x_i||)    r = 1 / s    E||error||^2 = n0 / s^2
+
+The only difference to Air-FedGA's rule is the receiver (no shrinkage) and that each member's own norm caps
+it. The laws are tested in `tests/algorithms/power_control/test_zf_inversion.py`.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+
+from algorithms.power_control.plan import (
+    ChannelState,
+    Plan,
+    SignalStatistics,
+    check_transmission,
+    silent_plan,
+)
+from testbed.layout import FloatArray
+from testbed.settings import Part
+
+__all__ = ["ZeroForcingInversion"]
+
+
+class ZeroForcingInversion(Part):
+    """Channel inversion with an unbiased receiver; `predicted_squared_error` is the exact mean n0 / s^2."""
+
+    name: ClassVar[str] = "zf-inversion"
+    requires_payload: ClassVar[str | None] = None
+
+    def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
+        """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
+
+        Raises
+        ------
+        ValueError : see `check_transmission`.
+        """
+        check_transmission(channel, statistics, weights)
+        speaks = statistics.norms > 0  # a zero signal costs nothing and so limits nobody
+        if not speaks.any():
+            return silent_plan(len(weights))
+        amplitudes = channel.amplitudes[speaks] * np.sqrt(channel.energy_budgets_j[speaks])
+        s = float(np.min(amplitudes / (weights[speaks] * statistics.norms[speaks])))
+        return Plan(
+            gains=weights * s / channel.amplitudes,
+            receive_scale=1.0 / s,
+            active=np.ones(len(weights), dtype=np.bool_),
+            predicted_squared_error=channel.noise_energy_j / s**2,
+        )

@@ -1,0 +1,257 @@
+"""The federation: one server, its clients, one radio cell - and the verbs in which a method is written.
+
+A method's processes say, in the paper's order: `broadcast` a model to a group, `train` it there, `take_turn` on the
+uplink, transmit (`over_the_air` or `upload_one_by_one`), `server.mix` the result. Each verb is a SimPy generator that
+waits the modelled time, keeps the records, and passes on which span released which.
+
+Absence: a member that is away at the broadcast sits the round out; one that leaves while computing pauses (or as
+`devices.on_loss` says); one that is away when its group transmits is left out and the weights are renormalised. Each
+is a row of `participation`.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from algorithms.grouping.problem import Grouping, GroupingProblem
+from algorithms.power_control.plan import ChannelState, Plan
+from algorithms.worlds.group import Group
+from algorithms.worlds.round import Base, Results, RoundTurn, Trained
+from algorithms.worlds.rows import AGGREGATION, CLIENT, GROUP, MEMBERSHIP, PARTICIPATION
+from algorithms.worlds.server import Server
+from algorithms.worlds.settings import FederationSettings
+from channels.aircomp import aggregation_error
+from channels.cell import Cell
+from testbed.devices.availability import Absences
+from testbed.devices.fleet import Fleet
+from testbed.layout import FloatArray
+from testbed.learning.workload import Workload
+from testbed.records import NO_CAUSE, TRAINING
+from testbed.simulation import Process, Simulation
+from testbed.streams import Purpose
+
+__all__ = ["Algorithm", "Federation"]
+
+FLOAT32_BITS = 32
+
+
+class Algorithm(Protocol):
+    """A federated method: settings, and the processes it starts in a federation."""
+
+    reads_trained_values: ClassVar[bool]  # whether a decision depends on them; if none does, neither does the timeline
+
+    def start(self, fed: "Federation") -> None:
+        """Form groups and start their processes; called once, at time zero."""
+        ...
+
+
+class Federation:
+    """The world of a server and its clients; groups are numbered, a client's id is its device's."""
+
+    Settings: ClassVar = FederationSettings
+
+    def __init__(self, simulation: Simulation, workload: Workload, settings: FederationSettings) -> None:
+        self.simulation = simulation
+        self.workload = workload
+        self.algorithm: Algorithm = settings.algorithm
+        devices, channel = settings.devices, settings.channel
+        self.absences = Absences(settings.availability, settings.fault, devices.count, simulation.stream)
+        self.fleet = Fleet(simulation, devices, self.absences)
+        self.cell = Cell(
+            simulation, channel.uplink, channel.downlink, devices.count, workload.num_entries, self.absences
+        )
+        self.one_by_one = channel.downlink.one_by_one
+        self.server = Server(simulation, workload.initial_state, workload.watch)
+        self.payload_bits = float(FLOAT32_BITS * workload.num_entries)
+        self._record_training = simulation.records.open(TRAINING)
+        self._record_aggregation = simulation.records.open(AGGREGATION)
+        self._record_participation = simulation.records.open(PARTICIPATION)
+
+    def start(self) -> None:
+        """Publish the initial model and let the method start its processes."""
+        record_client = self.simulation.records.open(CLIENT)
+        for client, (size, distance) in enumerate(
+            zip(self.workload.data_sizes, self.workload.label_distances, strict=True)
+        ):
+            speed = float(self.fleet.flop_per_s[client])
+            record_client(client, int(size), float(distance), self.fleet.profile_name, speed)
+        self.server.publish()
+        self.algorithm.start(self)
+
+    def close(self) -> None:
+        """Settle the devices' accounts when the run is over."""
+        self.fleet.close(self.simulation.now_s)
+
+    def form_groups(self, grouping: Grouping) -> list[Group]:
+        """Return the groups that `grouping` makes of the clients from their speeds and data, and record them."""
+        workload, upload_s = self.workload, self.cell.airtime_s
+        training_s = self.fleet.training_time_s(workload.job_flop)
+        problem = GroupingProblem(training_s, workload.data_sizes, workload.label_histograms, upload_s)
+        record_group = self.simulation.records.open(GROUP)
+        record_member = self.simulation.records.open(MEMBERSHIP)
+        groups = []
+        for index, members in enumerate(grouping.partition(problem, self.simulation.stream(Purpose.GROUPING))):
+            group = Group(index, tuple(sorted(members)), workload.data_sizes)
+            slowest_s = float(training_s[list(group.members)].max())
+            distance = workload.label_distance_of(group.members)
+            record_group(index, len(members), group.share_of(group.members), distance, slowest_s + upload_s)
+            for client in group.members:
+                size = int(workload.data_sizes[client])
+                record_member(index, client, size, group.share_of([client]), float(training_s[client]))
+            groups.append(group)
+        return groups
+
+    def serves(self, group: Group) -> bool:
+        """Return whether the run goes on and somebody of the group is there or will be."""
+        now_s = self.simulation.now_s
+        gone = self.absences.is_gone_for_good
+        return not self.simulation.finished and not all(gone(client, now_s) for client in group.members)
+
+    def broadcast(self, group: Group) -> Process:
+        """Send the current global model to the members who are there (waiting for the first); return the `Base`."""
+        cause_id = yield from self._wait_for_somebody(group)
+        present = [c for c in group.members if self._is_here(c)]
+        self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
+        version, vector = self.server.version, self.server.vector
+        arrivals = dict.fromkeys(present, cause_id)
+        if not self.one_by_one:
+            deliveries = yield from self.cell.send_down(present, self.payload_bits, cause_id)
+            arrivals = {client: span_id for client, (span_id, _) in deliveries.items()}
+        return Base(group, version, vector, arrivals)
+
+    def train(self, base: Base, deadline_s: float | None = None) -> Process:
+        """Train `base` on everyone who received it; return the `Results` once the slowest is ready.
+
+        `deadline_s` : those not ready that long after the start are given up for this round [s]; None waits.
+        """
+        give_up_s = math.inf if deadline_s is None else self.simulation.now_s + deadline_s
+        members = [
+            self.simulation.start(self._train_member(base, client, give_up_s), f"device-{client}")
+            for client in base.arrivals
+        ]
+        trained: list[Trained] = []
+        last_s, cause_id = -math.inf, NO_CAUSE
+        for member in members:
+            result: Trained = yield member
+            if result.ready_s > last_s:
+                last_s, cause_id = result.ready_s, result.span_id
+            if result.outcome == "completed":
+                trained.append(result)
+            else:
+                self._left_out(base.group, [result.client], result.outcome)
+        return Results(base, tuple(trained), cause_id)
+
+    def take_turn(self, results: Results) -> Process:
+        """Wait for the uplink on behalf of those who are ready; return the `RoundTurn` (empty if nobody is there)."""
+        base = results.base
+        if not results.trained:
+            return RoundTurn(base, ())
+        mac_turn = yield from self.cell.take_turn(f"group-{base.group.index}", results.cause_id)
+        now_s = self.simulation.now_s
+        here = tuple(member for member in results.trained if self._is_here(member.client))
+        for member in results.trained:
+            if now_s > member.ready_s:
+                entity = f"device-{member.client}"
+                self.simulation.records.span(entity, "wait", member.ready_s, now_s, member.span_id)
+        absent = {m.client for m in results.trained} - {m.client for m in here}
+        self._left_out(base.group, absent, "absent-at-transmission")
+        if not here:
+            mac_turn.close()
+            return RoundTurn(base, ())
+        turn = RoundTurn(base, here, mac_turn)
+        amplitudes = np.abs(self.cell.channels(turn.clients, now_s))
+        budgets_j = np.full(len(here), self.cell.uplink.energy_budget_j)
+        turn.channel_state = ChannelState(amplitudes, budgets_j, self.cell.noise_energy_j)
+        return turn
+
+    def over_the_air(self, turn: RoundTurn, signals: FloatArray, plan: Plan) -> Process:
+        """Let the turn's clients transmit `signals : (num_clients, num_entries)` at once; return the estimate r y.
+
+        Those whom the plan silences do not transmit; `turn.delivered` holds the others.
+        """
+        assert turn.mac_turn is not None and turn.channel_state is not None
+        active = np.flatnonzero(plan.active)
+        group = turn.base.group
+        clients = [turn.clients[i] for i in active]
+        self._left_out(group, set(turn.clients) - set(clients), "silenced")
+        sender = f"group-{group.index}"
+        reception = yield from self.cell.superpose(
+            turn.mac_turn, clients, signals[active], plan.gains[active], sender
+        )
+        turn.delivered, turn.span_id = clients, reception.span_id
+        estimate = plan.receive_scale * reception.received
+        weights = group.weights(clients)
+        error = aggregation_error(reception.received, plan.receive_scale, weights, signals[active])
+        wanted_energy = float(np.sum((weights @ signals[active]) ** 2))
+        alignment = plan.receive_scale * float(plan.gains[active] @ turn.channel_state.amplitudes[active])
+        self._record_aggregation(
+            reception.span_id,
+            self.server.version + 1,
+            group.index,
+            len(clients),
+            self.cell.noise_energy_j,
+            plan.receive_scale,
+            alignment,
+            error.nmse,
+            plan.predicted_squared_error / wanted_energy if wanted_energy > 0 else math.nan,
+        )
+        return estimate
+
+    def upload_one_by_one(self, turn: RoundTurn) -> Process:
+        """Let the turn's clients upload their models digitally, one after another; return those that arrived.
+
+        Returns `(num_delivered, num_entries)`; `turn.delivered` says whose they are.
+        """
+        assert turn.mac_turn is not None
+        models: list[npt.NDArray[np.float32]] = []
+        cause_id = turn.mac_turn.cause_id
+        for member, model in zip(turn.trained, turn.models, strict=True):
+            upload = yield from self.cell.send_up(turn.mac_turn, member.client, self.payload_bits, cause_id)
+            cause_id = turn.span_id = upload.span_id
+            if upload.delivered:
+                turn.delivered.append(member.client)
+                models.append(model)
+            else:
+                self._left_out(turn.base.group, [member.client], "undelivered")
+        return np.array(models)
+
+    # -- what the verbs are made of --------------------------------------------------------------------------------
+
+    def _train_member(self, base: Base, client: int, give_up_s: float) -> Process:
+        cause_id = base.arrivals[client]
+        if self.one_by_one:
+            deliveries = yield from self.cell.send_down([client], self.payload_bits, cause_id)
+            if client not in deliveries:
+                return Trained(client, "lost", self.simulation.now_s, NO_CAUSE, None)
+            cause_id = deliveries[client][0]
+        job = self.workload.next_job(client, base.version, base.vector)
+        flop = self.workload.flop_of(job)
+        earliest_s = self.simulation.now_s + flop / self.fleet.flop_per_s[client]
+        handle = self.workload.jobs.submit(job, earliest_read_s=earliest_s)
+        done = yield from self.fleet[client].compute(flop, cause_id, give_up_s)
+        peak_bytes = self.workload.peak_bytes
+        self._record_training(
+            done.span_id, client, job.index, base.version, done.start_s, done.end_s, done.flop, peak_bytes,
+            done.energy_j, done.outcome,
+        )  # fmt: skip
+        return Trained(client, done.outcome, done.end_s, done.span_id, handle)
+
+    def _wait_for_somebody(self, group: Group) -> Process:
+        cause_id, start_s = self.server.cause_id, self.simulation.now_s
+        while not any(self._is_here(client) for client in group.members):
+            now_s = self.simulation.now_s
+            returns_s = min(self.absences.next_change_s(client, now_s) for client in group.members)
+            yield self.simulation.env.timeout(returns_s - now_s)
+        if self.simulation.now_s > start_s:
+            cause_id = self.simulation.records.span("server", "wait", start_s, self.simulation.now_s, cause_id)
+        return cause_id
+
+    def _is_here(self, client: int) -> bool:
+        return self.absences.is_available(client, self.simulation.now_s)
+
+    def _left_out(self, group: Group, clients: Iterable[int], status: str) -> None:
+        for client in sorted(clients):
+            self._record_participation(self.simulation.now_s, group.index, client, status, self.server.version)

@@ -1,0 +1,34 @@
+"""A group: clients that train on the same global version and transmit together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Group"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A set of clients.
+
+    Parameters
+    ----------
+    index : number of the group.
+    members : client ids, ascending.
+    data_sizes : samples d_i of every client of the federation, `(num_clients,)`.
+    """
+
+    index: int
+    members: tuple[int, ...]
+    data_sizes: npt.NDArray[np.int64]
+
+    def weights(self, clients: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Return the aggregation weights a_i = d_i / sum d of `clients`, which sum to one."""
+        sizes = self.data_sizes[list(clients)].astype(np.float64)
+        return sizes / sizes.sum()
+
+    def share_of(self, clients: Sequence[int]) -> float:
+        """Return the share of all samples that `clients` hold: beta_j if all members are given."""
+        return float(self.data_sizes[list(clients)].sum() / self.data_sizes.sum())

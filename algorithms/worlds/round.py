@@ -1,0 +1,83 @@
+"""What one round of a group passes from verb to verb: the base sent out, the results, the turn on the uplink."""
+
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from algorithms.power_control.plan import ChannelState
+from algorithms.worlds.group import Group
+from channels.cell import Turn
+from testbed.learning.jobs import Handle
+
+__all__ = ["Base", "Results", "RoundTurn", "Trained"]
+
+
+@dataclass(frozen=True)
+class Base:
+    """A global model as it was sent to a group: what its members start from and an update is measured against."""
+
+    group: Group
+    version: int
+    vector: npt.NDArray[np.float32]  # (num_entries,)
+    arrivals: dict[int, int]  # client -> the span that brought it the model
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One member's training: how and when it ended, by which span, and the handle of what it learnt."""
+
+    client: int
+    outcome: str  # completed, late or lost
+    ready_s: float
+    span_id: int
+    handle: Handle
+
+
+@dataclass(frozen=True)
+class Results:
+    """The members that finished training on `base`, by client id, and the span that completed the group."""
+
+    base: Base
+    trained: tuple[Trained, ...]
+    cause_id: int
+
+
+@dataclass
+class RoundTurn:
+    """A group's turn on the uplink: who is there to transmit what, over which channels.
+
+    A context manager: leaving it frees the uplink. With nobody there, `clients` is empty and the uplink was not taken.
+    """
+
+    base: Base
+    trained: tuple[Trained, ...]
+    mac_turn: Turn | None = None
+    channel_state: ChannelState | None = None
+    delivered: list[int] = field(default_factory=list)  # clients whose signal or upload reached the server
+    span_id: int = -1  # the transmission that completed the delivery
+
+    @property
+    def clients(self) -> tuple[int, ...]:
+        """The members who transmit, ascending."""
+        return tuple(member.client for member in self.trained)
+
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """The aggregation weights of the clients, summing to one."""
+        return self.base.group.weights(self.clients)
+
+    @property
+    def models(self) -> npt.NDArray[np.float32]:
+        """What the clients learnt, `(num_clients, num_entries)`. Reading computes every outstanding job."""
+        return np.stack([member.handle.value().parameters for member in self.trained])
+
+    def __enter__(self) -> "RoundTurn":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.mac_turn is not None:
+            self.mac_turn.close()

@@ -1,0 +1,75 @@
+"""The tables that a federation adds to the records of a run."""
+
+from testbed.records import Schema
+
+__all__ = ["AGGREGATION", "CLIENT", "GROUP", "MEMBERSHIP", "PARTICIPATION", "VERSION"]
+
+VERSION = Schema.of(
+    "version",
+    "One row per global update: what was mixed in, how stale it was, how far it moved the model.",
+    version=("int", "number t of the global model this update made"),
+    time_s=("float", "simulated time of the update [s]"),
+    group=("int", "group whose members were aggregated"),
+    base_version=("int", "version l_t on which they had trained"),
+    staleness=("int", "global versions missed, tau_t = t - 1 - l_t"),
+    num_active=("int", "members whose update is in it"),
+    num_members=("int", "members of the group"),
+    mixing_weight=("float", "share beta of the new model taken from the group"),
+    progress_norm=("float", "beta ||w_group - base||: what the group added"),
+    pull_back_norm=("float", "beta ||w_(t-1) - base||: what mixing with a stale base took back"),
+    span_id=("int", "the transmission that delivered it"),
+)
+
+AGGREGATION = Schema.of(
+    "aggregation",
+    "One row per over-the-air aggregation: what the channel and the power control did to it.",
+    span_id=("int", "the superposed transmission"),
+    version=("int", "global version it made"),
+    group=("int", "transmitting group"),
+    num_active=("int", "members that transmitted"),
+    noise_energy_j=("float", "n0 = E||z||^2 on the decoded vector [J]"),
+    receive_scale=("float", "receive scale r"),
+    alignment=("float", "sum_i r c_i: 1 is unbiased, less is shrinkage"),
+    aggregation_nmse=("float", "||estimate - wanted||^2 / ||wanted||^2 as it happened"),
+    predicted_nmse=("float", "the power control's own prediction over ||wanted||^2"),
+)
+
+GROUP = Schema.of(
+    "group",
+    "The groups formed before training.",
+    group=("int", "number of the group"),
+    num_members=("int", "clients in it"),
+    share=("float", "its share beta_j of all samples"),
+    label_distance=("float", "L1 distance Lambda_j of its label mix from the global one, 0 to 2"),
+    planned_period_s=("float", "L_j = slowest member's training time plus the upload time [s]"),
+)
+
+MEMBERSHIP = Schema.of(
+    "membership",
+    "Who is in which group.",
+    group=("int", "number of the group"),
+    client=("int", "client = device id"),
+    num_samples=("int", "its samples d_i"),
+    share=("float", "its share d_i / D of all samples"),
+    planned_training_s=("float", "its training time l_i for one job [s]"),
+)
+
+CLIENT = Schema.of(
+    "client",
+    "The clients: their data and their device.",
+    client=("int", "client = device id"),
+    num_samples=("int", "its samples d_i"),
+    label_distance=("float", "L1 distance of its label mix from the global one, 0 to 2"),
+    profile=("str", "device profile"),
+    flop_per_s=("float", "effective speed [FLOP/s]"),
+)
+
+PARTICIPATION = Schema.of(
+    "participation",
+    "Members that a round went on without, and why.",
+    time_s=("float", "when it was decided [s]"),
+    group=("int", "group"),
+    client=("int", "client = device id"),
+    status=("str", "absent-at-broadcast, absent-at-transmission, late, lost, silenced or undelivered"),
+    version=("int", "global version current at that time"),
+)

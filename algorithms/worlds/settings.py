@@ -1,0 +1,33 @@
+"""What a federation scenario states beyond data, model and training."""
+
+from typing import Annotated, Any
+
+from channels.cell import UplinkSettings
+from channels.downlink import Downlink
+from testbed.devices.availability import Availability, FaultSettings
+from testbed.devices.fleet import FleetSettings
+from testbed.settings import Settings, component
+
+__all__ = ["ChannelSettings", "FederationSettings"]
+
+
+class ChannelSettings(Settings):
+    """The cell: the uplink's radio and the kind of downlink."""
+
+    uplink: UplinkSettings
+    downlink: Annotated[Downlink, component("downlink")]
+
+
+class FederationSettings(Settings):
+    """The tables `[devices]`, `[channel.*]`, `[availability]`, `[[fault]]` and the selected algorithm."""
+
+    devices: FleetSettings
+    channel: ChannelSettings
+    availability: Annotated[Availability, component("availability")]
+    fault: tuple[FaultSettings, ...] = ()
+    algorithm: Annotated[Any, component("algorithm")]
+
+    @property
+    def num_clients(self) -> int:
+        """How many shards the data is dealt into."""
+        return self.devices.count

@@ -1,0 +1,24 @@
+"""Physics and transport: what a transmission does to signals, and what it costs in time and energy.
+
+A reader meets `channels.cell.Cell` first (one server, many devices, one shared medium) and
+`channels.aircomp.superpose`, the sum that the air computes.
+
+Read `aircomp` (analog aggregation) and `orthogonal` (digital uploads), both pure functions; then what they
+are fed: `path_loss`, `fading`, `block_fading`, `noise`; then where time passes: `turn` (who holds the
+medium), `downlink` and `cell`. `parts` lists what a scenario can name. Everything works on NumPy arrays;
+nothing here needs torch.
+"""
+
+__all__ = [
+    "absence",
+    "aircomp",
+    "block_fading",
+    "cell",
+    "downlink",
+    "fading",
+    "noise",
+    "orthogonal",
+    "parts",
+    "path_loss",
+    "turn",
+]

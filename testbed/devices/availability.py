@@ -1,0 +1,247 @@
+"""Availability: when each device is there, as a pure function of time.
+
+A law of availability says who is there in block k, `[k T, (k + 1) T)`; explicit faults take a device away on
+top of it. Everything is a function of (device, time), so asking changes nothing and every alternative under
+one root seed meets the same absences.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Final, Protocol, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from testbed.devices.energy import Interval, duration_s, union
+from testbed.errors import RequestError, RunFailure
+from testbed.settings import Fraction, Part, PositiveSeconds, Seconds, Settings
+from testbed.streams import Purpose
+
+__all__ = ["Absences", "AlwaysAvailable", "Availability", "BernoulliBlocks", "FaultSettings"]
+
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+BlockStream: TypeAlias = Callable[[int], np.random.Generator]
+
+_MOST_BLOCKS_SEARCHED: Final = 1_000_000
+_CACHE_BYTES: Final = 16_000_000
+
+
+class Availability(Protocol):
+    """A law of availability: who is there in which block."""
+
+    @property
+    def block_length_s(self) -> float:
+        """How long a block lasts [s]; infinity if nothing ever changes."""
+        ...
+
+    def present(self, block: int, num_devices: int, stream: BlockStream) -> BoolArray:
+        """Return who is there in a block, (num_devices,); `stream(block)` is the block's generator."""
+        ...
+
+
+class AlwaysAvailable(Part):
+    """Everybody is there all the time; draws nothing."""
+
+    kind: str = "always"
+
+    @property
+    def block_length_s(self) -> float:
+        """Infinity: nothing ever changes."""
+        return math.inf
+
+    def present(self, block: int, num_devices: int, stream: BlockStream) -> BoolArray:
+        """Return all true, (num_devices,)."""
+        return np.ones(num_devices, dtype=np.bool_)
+
+
+class BernoulliBlocks(Part):
+    """Each device is there in each block with one probability, independently of everything else."""
+
+    kind: str = "bernoulli-blocks"
+    probability: Fraction
+    block_s: PositiveSeconds
+
+    @property
+    def block_length_s(self) -> float:
+        """The length of a block [s]; infinity where chance decides nothing."""
+        return self.block_s if 0.0 < self.probability < 1.0 else math.inf
+
+    def present(self, block: int, num_devices: int, stream: BlockStream) -> BoolArray:
+        """Return who is there in a block, (num_devices,)."""
+        there: BoolArray = stream(block).random(num_devices) < self.probability
+        return there
+
+
+class FaultSettings(Settings):
+    """One device is away from `start_s` on until before `end_s`; without an end, for ever."""
+
+    device: Annotated[int, Field(ge=0)]
+    start_s: Seconds
+    end_s: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise ValueError(f"end_s = {self.end_s:g} must be after start_s = {self.start_s:g}")
+        return self
+
+    @property
+    def interval(self) -> Interval:
+        """When the device is away [s]."""
+        return self.start_s, math.inf if self.end_s is None else self.end_s
+
+
+class Absences:
+    """Who is away when: a law of availability and explicit faults, for a whole population.
+
+    Parameters
+    ----------
+    availability : the law.
+    faults : absences on top of it; they may overlap.
+    num_devices : size of the population.
+    stream_fn : the run's streams; blocks are addressed by (AVAILABILITY, block).
+
+    Raises
+    ------
+    RequestError : a fault of a device that does not exist.
+
+    >>> from testbed.streams import stream
+    >>> fault = FaultSettings(device=1, start_s=10.0, end_s=20.0)
+    >>> absences = Absences(AlwaysAvailable(), [fault], 2, lambda *address: stream(0, *address))
+    >>> absences.is_available(1, 15.0), absences.next_change_s(1, 15.0), absences.next_change_s(0, 15.0)
+    (False, 20.0, inf)
+    """
+
+    def __init__(
+        self,
+        availability: Availability,
+        faults: Iterable[FaultSettings],
+        num_devices: int,
+        stream_fn: Callable[..., np.random.Generator],
+    ) -> None:
+        self.num_devices = num_devices
+        self._availability = availability
+        self._length_s = availability.block_length_s
+        self._stream: BlockStream = lambda block: stream_fn(Purpose.AVAILABILITY, block)
+        self._masks: dict[int, BoolArray] = {}
+        self._most_masks = max(4, _CACHE_BYTES // max(1, num_devices))
+        intervals: dict[int, list[Interval]] = {}
+        for fault in faults:
+            if fault.device >= num_devices:
+                raise RequestError(
+                    f"fault.device = {fault.device}: must be below the number of devices, {num_devices}"
+                )
+            intervals.setdefault(fault.device, []).append(fault.interval)
+        self._faults = {device: union(away) for device, away in intervals.items()}
+
+    def is_available(self, device: int, time_s: float) -> bool:
+        """Return whether a device is there at a time."""
+        faults = self._faults.get(device)
+        if faults is not None and _covers(faults, time_s):
+            return False
+        return bool(self._mask(self._block(time_s))[device])
+
+    def next_change_s(self, device: int, time_s: float, until_s: float = math.inf) -> float:
+        """Return when a device next comes or goes after a time [s]; infinity if never.
+
+        A change at or after `until_s` may be reported as infinity: it bounds the search.
+
+        Raises
+        ------
+        RunFailure : the law decided the same for a million blocks and nothing bounds the search.
+        """
+        faults = self._faults.get(device)
+        if faults is None:
+            return self._next_block_change_s(device, time_s, until_s)
+        state, gone_from_s = self.is_available(device, time_s), _unending_from_s(faults)
+        while time_s < gone_from_s:
+            edge_s = _next_edge_s(faults, time_s)
+            time_s = min(edge_s, self._next_block_change_s(device, time_s, min(until_s, edge_s)))
+            if time_s >= until_s:
+                return math.inf
+            if self.is_available(device, time_s) != state:
+                return time_s
+        return math.inf
+
+    def is_gone_for_good(self, device: int, time_s: float) -> bool:
+        """Return whether a device is away at a time and never comes back."""
+        return not self.is_available(device, time_s) and math.isinf(self.next_change_s(device, time_s))
+
+    def intervals(self, device: int, until_s: float) -> list[Interval]:
+        """Return when a device is away between 0 and a time, as disjoint intervals in order [s]."""
+        found: list[Interval] = []
+        start_s = 0.0
+        while start_s < until_s:
+            end_s = min(self.next_change_s(device, start_s, until_s), until_s)
+            if not self.is_available(device, start_s):
+                found.append((start_s, end_s))
+            start_s = end_s
+        return found
+
+    def absent_s(self, until_s: float) -> FloatArray:
+        """Return how long each device is away between 0 and a time, (num_devices,) [s]."""
+        absent_s = np.zeros(self.num_devices)
+        last = self._block(until_s)
+        for block in range(last + 1):
+            start_s = 0.0 if block == 0 else block * self._length_s
+            end_s = until_s if block == last else (block + 1) * self._length_s
+            absent_s += (end_s - start_s) * ~self._mask(block)
+        for device in self._faults:
+            absent_s[device] = duration_s(self.intervals(device, until_s))
+        return absent_s
+
+    def _block(self, time_s: float) -> int:
+        if math.isinf(self._length_s):
+            return 0
+        # The quotient may be rounded across a block's edge; the edges themselves decide.
+        block = int(time_s // self._length_s)
+        if time_s >= (block + 1) * self._length_s:
+            return block + 1
+        return block - 1 if time_s < block * self._length_s else block
+
+    def _mask(self, block: int) -> BoolArray:
+        mask = self._masks.get(block)
+        if mask is None:
+            mask = self._availability.present(block, self.num_devices, self._stream)
+            if len(self._masks) >= self._most_masks:
+                del self._masks[next(iter(self._masks))]
+            self._masks[block] = mask
+        return mask
+
+    def _next_block_change_s(self, device: int, time_s: float, until_s: float) -> float:
+        if math.isinf(self._length_s):
+            return math.inf
+        first = self._block(time_s)
+        state = self._mask(first)[device]
+        for block in range(first + 1, first + 1 + _MOST_BLOCKS_SEARCHED):
+            edge_s = block * self._length_s
+            if edge_s >= until_s:
+                return math.inf
+            if self._mask(block)[device] != state:
+                return edge_s
+        word = "there" if state else "away"
+        raise RunFailure(
+            f"device-{device} stays {word} for {_MOST_BLOCKS_SEARCHED} blocks of {self._length_s:g} s "
+            f"after t = {time_s:g} s"
+        )
+
+
+def _covers(intervals: Sequence[Interval], time_s: float) -> bool:
+    at = bisect_right(intervals, time_s, key=lambda interval: interval[0]) - 1
+    return at >= 0 and time_s < intervals[at][1]
+
+
+def _next_edge_s(intervals: Sequence[Interval], time_s: float) -> float:
+    at = bisect_right(intervals, time_s, key=lambda interval: interval[1])
+    if at == len(intervals):
+        return math.inf
+    start_s, end_s = intervals[at]
+    return start_s if time_s < start_s else end_s
+
+
+def _unending_from_s(intervals: Sequence[Interval]) -> float:
+    start_s, end_s = intervals[-1]
+    return start_s if math.isinf(end_s) else math.inf

@@ -1,0 +1,162 @@
+"""The whole population of devices: columns for everybody, an object only for a device that is used.
+
+A million registered clients cost a few arrays; `fleet[7]` makes device 7 when somebody first asks for it.
+"""
+
+from collections import defaultdict
+from typing import Annotated, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from testbed.devices.availability import Absences
+from testbed.devices.device import Device, OnLoss
+from testbed.devices.energy import Interval, compute_energy_j, split_time, standing_energy_j
+from testbed.devices.profiles import DeviceProfile
+from testbed.devices.slowdown import Slowdown
+from testbed.records import Schema
+from testbed.settings import Settings, component
+from testbed.simulation import Simulation
+from testbed.streams import Purpose
+
+__all__ = ["DEVICE", "Fleet", "FleetSettings"]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+DEVICE: Final = Schema.of(
+    "device",
+    "The account of one device over the run. Its four times are disjoint and add up to the time elapsed.",
+    device=("int", "device id = client id"),
+    profile=("str", "name of its profile"),
+    elapsed_s=("float", "simulated time covered [s]"),
+    computing_s=("float", "time computing [s]"),
+    transmitting_s=("float", "time transmitting and not computing [s]"),
+    absent_s=("float", "time away, neither computing nor transmitting [s]"),
+    idle_s=("float", "the rest: there, with nothing to do [s]"),
+    energy_compute_j=("float", "compute_w times computing_s [J]"),
+    energy_tx_j=("float", "radiated energy, the sum over its transfers [J]"),
+    energy_idle_j=(
+        "float",
+        "the board while not computing: idle_w times idle_s plus transmit_w times transmitting_s [J]",
+    ),
+)
+
+
+class FleetSettings(Settings):
+    """Who there is: how many devices, of which kind, how speeds differ, and what a loss does to a job."""
+
+    count: Annotated[int, Field(ge=1)]
+    profile: Annotated[DeviceProfile, component("device")]
+    slowdown: Annotated[Slowdown, component("slowdown")]
+    on_loss: OnLoss
+
+
+class Fleet:
+    """The devices of a run.
+
+    Parameters
+    ----------
+    simulation : the run's clock, luck and records.
+    settings : who there is.
+    absences : when they are there.
+    """
+
+    def __init__(self, simulation: Simulation, settings: FleetSettings, absences: Absences) -> None:
+        if absences.num_devices != settings.count:
+            raise ValueError(
+                f"absences of {absences.num_devices} devices do not fit a fleet of {settings.count}"
+            )
+        self.profile = settings.profile
+        self.absences = absences
+        self.slowdown_factors = settings.slowdown.factors(settings.count, simulation.stream(Purpose.DEVICE))
+        self.flop_per_s: FloatArray = settings.profile.flop_per_s / self.slowdown_factors
+        self._simulation = simulation
+        self._settings = settings
+        self._devices: dict[int, Device] = {}
+        self._closed = False
+
+    def __len__(self) -> int:
+        return self._settings.count
+
+    def __getitem__(self, index: int) -> Device:
+        device = self._devices.get(index)
+        if device is None:
+            if not 0 <= index < len(self):
+                raise IndexError(f"device {index} of a fleet of {len(self)}")
+            speed = float(self.flop_per_s[index])
+            device = Device(
+                self._simulation, index, self.profile, speed, self.absences, self._settings.on_loss
+            )
+            self._devices[index] = device
+        return device
+
+    @property
+    def profile_name(self) -> str:
+        """The name of the devices' profile."""
+        return self.profile.kind
+
+    def training_time_s(self, flop: float | FloatArray) -> FloatArray:
+        """Return how long each device computes `flop`, one number for all or one each: (num_devices,) [s]."""
+        times_s: FloatArray = flop / self.flop_per_s
+        return times_s
+
+    def close(self, elapsed_s: float) -> None:
+        """Record jobs in progress up to `elapsed_s` and one row a device in the table `device`.
+
+        Raises
+        ------
+        RuntimeError : closed twice.
+        """
+        if self._closed:
+            raise RuntimeError("the fleet's accounts are closed already")
+        self._closed = True
+        for index in sorted(self._devices):
+            self._devices[index].close(elapsed_s)
+        times_s = self._time_accounts(elapsed_s)
+        computing_s, transmitting_s, _, idle_s = times_s
+        energy_compute_j = compute_energy_j(self.profile.compute_w, computing_s)
+        energy_idle_j = standing_energy_j(
+            self.profile.idle_w, idle_s, self.profile.transmit_w, transmitting_s
+        )
+        append = self._simulation.records.open(DEVICE)
+        columns = (*times_s, energy_compute_j, self._radiated_energy_j(), energy_idle_j)
+        for index, values in enumerate(np.stack(columns, axis=1).tolist()):
+            append(index, self.profile_name, elapsed_s, *values)
+
+    def _time_accounts(self, elapsed_s: float) -> FloatArray:
+        """Return the rows computing, transmitting, absent and idle, (4, num_devices) [s]."""
+        # Most of a large population did nothing: one vector serves them all, intervals only the others.
+        absent_s = self.absences.absent_s(elapsed_s)
+        none_s = np.zeros(len(self))
+        accounts = np.stack([none_s, none_s, absent_s, elapsed_s - absent_s])
+        computing, transmitting = self._activities()
+        for index in sorted(computing.keys() | transmitting.keys()):
+            away = self.absences.intervals(index, elapsed_s)
+            accounts[:, index] = split_time(elapsed_s, computing[index], transmitting[index], away)
+        return accounts
+
+    def _activities(self) -> tuple[dict[int, list[Interval]], dict[int, list[Interval]]]:
+        found: dict[str, dict[int, list[Interval]]] = {
+            "compute": defaultdict(list),
+            "transmit": defaultdict(list),
+        }
+        for row in self._simulation.records.rows("span"):
+            by_device = found.get(row["kind"])
+            index = _index_of(row["entity"]) if by_device is not None else None
+            if by_device is not None and index is not None:
+                by_device[index].append((row["start_s"], row["end_s"]))
+        return found["compute"], found["transmit"]
+
+    def _radiated_energy_j(self) -> FloatArray:
+        energy_j = np.zeros(len(self))
+        if self._simulation.records.num_rows("transfer"):
+            for row in self._simulation.records.rows("transfer"):
+                index = _index_of(row["source"])
+                if index is not None:
+                    energy_j[index] += row["energy_tx_j"]
+        return energy_j
+
+
+def _index_of(entity: str) -> int | None:
+    return int(entity[7:]) if entity.startswith("device-") else None

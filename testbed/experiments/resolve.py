@@ -1,0 +1,203 @@
+"""Resolving a scenario: every table checked, every name looked up, every default written out.
+
+`[scenario] [run] [data] [model] [training]` are known here; all other tables belong to the world that the scenario
+names and are checked by its own settings. Settings of method K stand in `[algorithm.K]`: all that are present are
+checked, only the selected one is used.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from testbed import catalogue
+from testbed.errors import RequestError, unknown_name
+from testbed.experiments.overrides import Override, apply_overrides
+from testbed.learning.datasets.dataset import DatasetSource
+from testbed.learning.models.architecture import Architecture
+from testbed.learning.partition import Partition
+from testbed.settings import PositiveSeconds, Settings, component, validated
+
+__all__ = [
+    "DataSettings",
+    "Header",
+    "ResolvedScenario",
+    "RunSettings",
+    "TrainingSettings",
+    "WorldSettings",
+    "resolve",
+]
+
+
+class Header(Settings):
+    """`[scenario]`: what it is called, which world it builds and what it asks."""
+
+    name: str
+    world: str
+    question: str = ""
+
+
+class RunSettings(Settings):
+    """`[run]`: how long, how often evaluated, by which arithmetic, where the data lies."""
+
+    horizon_s: PositiveSeconds
+    evaluation_interval_s: PositiveSeconds
+    kernel: str = "batched"
+    placement: str = "inline"
+    num_threads: PositiveInt = 1  # intra-op threads of torch: a run's bytes depend on them
+    data_dir: Path | None = None  # a location only: what is in it is hashed into the record
+
+    @model_validator(mode="after")
+    def _check(self) -> "RunSettings":
+        catalogue.find("kernel", self.kernel)
+        catalogue.find("placement", self.placement)
+        if self.evaluation_interval_s > self.horizon_s:
+            raise RequestError(
+                f"evaluation_interval_s = {self.evaluation_interval_s:g} is longer than horizon_s = {self.horizon_s:g}"
+            )
+        return self
+
+
+class DataSettings(Settings):
+    """`[data]`: what is learnt from and how it is dealt to the clients."""
+
+    dataset: Annotated[DatasetSource, component("dataset")]
+    partition: Annotated[Partition, component("partition")]
+
+
+class TrainingSettings(Settings):
+    """`[training]`: one client's job, the same for every method.
+
+    `learning_rate` is one number for all methods or a table of one number per method, as tuned for the scenario; setting
+    a number replaces the table.
+    """
+
+    optimizer: Literal["sgd"] = "sgd"
+    learning_rate: PositiveFloat | dict[str, PositiveFloat]
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    local_steps: PositiveInt | None = None
+    local_epochs: PositiveInt | None = None
+    batch_size: PositiveInt | Literal["full"]
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "TrainingSettings":
+        if (self.local_steps is None) == (self.local_epochs is None):
+            raise RequestError("set exactly one of local_steps and local_epochs")
+        return self
+
+
+class WorldSettings(Protocol):
+    """What this module needs to know of a world's settings."""
+
+    algorithm: Any
+
+    @property
+    def num_clients(self) -> int:
+        """How many shards the data is dealt into."""
+        ...
+
+
+@dataclass(frozen=True)
+class ResolvedScenario:
+    """A scenario with nothing left open; `document` states everything that can change a result, as JSON."""
+
+    header: Header
+    run: RunSettings
+    data: DataSettings
+    model: Architecture
+    training: TrainingSettings
+    learning_rate: float
+    world: WorldSettings
+    document: dict[str, Any]
+
+    @property
+    def algorithm(self) -> str:
+        """Name of the selected method."""
+        return str(self.world.algorithm.kind)
+
+    def with_horizon(self, horizon_s: float) -> "ResolvedScenario":
+        """Return this scenario cut short."""
+        run = self.run.model_copy(update={"horizon_s": horizon_s})
+        return replace(self, run=run, document=self.document | {"run": run.model_dump(exclude={"data_dir"})})
+
+
+class _ModelTable(Settings):
+    model: Annotated[Architecture, component("model")]
+
+
+_KNOWN_TABLES = ("scenario", "run", "data", "model", "training")
+
+
+def resolve(document: Mapping[str, Any], overrides: Sequence[Override] = ()) -> ResolvedScenario:
+    """Return the scenario that `document` (its tables) with `overrides` describes.
+
+    Raises
+    ------
+    RequestError : an unknown key or name, or a value out of range; the message has the path and what is allowed.
+    """
+    tables = apply_overrides(document, overrides)
+    missing = [name for name in _KNOWN_TABLES if name not in tables]
+    if missing:
+        raise RequestError(f"the scenario lacks the table {', '.join(f'[{name}]' for name in missing)}")
+    header = validated(lambda: Header.model_validate(tables["scenario"]), "scenario")
+    world_class = catalogue.load("world", header.world)
+    run = validated(lambda: RunSettings.model_validate(tables["run"]), "run")
+    data = validated(lambda: DataSettings.model_validate(tables["data"]), "data")
+    model = validated(lambda: _ModelTable.model_validate({"model": tables["model"]})).model
+    training = validated(lambda: TrainingSettings.model_validate(tables["training"]), "training")
+    rest = {name: table for name, table in tables.items() if name not in _KNOWN_TABLES}
+    rest["algorithm"] = _selected_algorithm(rest.get("algorithm"))
+    world = validated(lambda: world_class.Settings.model_validate(rest))
+    learning_rate = _learning_rate(training, world.algorithm.kind)
+    resolved = {
+        "scenario": header.model_dump(),
+        "run": run.model_dump(exclude={"data_dir"}),
+        "data": data.model_dump(mode="json"),
+        "model": model.model_dump(mode="json"),
+        "training": training.model_dump() | {"learning_rate": learning_rate},
+        **world.model_dump(mode="json"),
+    }
+    return ResolvedScenario(header, run, data, model, training, learning_rate, world, resolved)
+
+
+def _selected_algorithm(table: Any) -> Any:
+    """Return the selected method as a part, after checking the settings of every method that has some."""
+    if isinstance(table, str):
+        table = {"kind": table}
+    if not isinstance(table, Mapping) or not isinstance(table.get("kind"), str):
+        known = ", ".join(catalogue.entries("algorithm"))
+        raise RequestError(f"algorithm needs a kind, one of: {known}")
+    selected = catalogue.find("algorithm", table["kind"]).name
+    known_names = catalogue.entries("algorithm")
+    parts = {}
+    for name, settings in table.items():
+        if name == "kind":
+            continue
+        if catalogue.canonical(name) not in known_names:
+            raise unknown_name("algorithm", name, known_names)
+        if not isinstance(settings, Mapping):
+            raise RequestError(f"algorithm.{name} = {settings!r}: must be a table of that method's settings")
+        parts[catalogue.canonical(name)] = _method(name, settings)
+    return parts.get(selected) or _method(selected, {})
+
+
+def _method(name: str, settings: Mapping[str, Any]) -> Any:
+    part_class, kind = catalogue.load("algorithm", name), catalogue.canonical(name)
+    return validated(lambda: part_class.from_table(kind, settings), f"algorithm.{name}")
+
+
+def _learning_rate(training: TrainingSettings, algorithm: str) -> float:
+    rates = training.learning_rate
+    if not isinstance(rates, dict):
+        return rates
+    by_name = {catalogue.canonical(name): rate for name, rate in rates.items()}
+    for name in by_name:
+        catalogue.find("algorithm", name)
+    if algorithm not in by_name:
+        raise RequestError(
+            f"training.learning_rate has no entry for {algorithm!r}; it has {', '.join(sorted(by_name))}"
+        )
+    return by_name[algorithm]

@@ -1,0 +1,187 @@
+"""Running a resolved scenario: builds the world, carries the clock to its end, returns the rows."""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as distribution_version
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import nn
+
+from testbed import catalogue
+from testbed.errors import RequestError, RunFailure
+from testbed.experiments.resolve import ResolvedScenario
+from testbed.experiments.result import RunResult
+from testbed.experiments.store import run_id
+from testbed.learning.cost import training_cost
+from testbed.learning.datasets.dataset import Dataset
+from testbed.learning.evaluation import Evaluator
+from testbed.learning.jobs import Jobs
+from testbed.learning.minibatches import BatchPlan
+from testbed.learning.partition import label_histogram
+from testbed.learning.task import LearningTask, OptimizerSettings
+from testbed.learning.torch_seed import seeded
+from testbed.learning.workload import Workload
+from testbed.simulation import Simulation
+from testbed.streams import Purpose, stream
+
+__all__ = ["ModelSource", "Observer", "Progress", "execute"]
+
+ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is: simulated time and horizon [s], global version, the latest evaluated accuracy if any."""
+
+    time_s: float
+    horizon_s: float
+    version: int
+    accuracy: float | None
+
+
+Observer: TypeAlias = Callable[[Progress], None]
+
+
+def execute(
+    scenario: ResolvedScenario,
+    seed: int,
+    *,
+    data_dir: Path | None = None,
+    model: ModelSource | None = None,
+    dataset: Dataset | None = None,
+    kernel: str | None = None,
+    observe: Observer | None = None,
+) -> RunResult:
+    """Return the rows of one run; a run that fails on the way is returned with status `failed` and its error.
+
+    `kernel` overrides the scenario's for this call and is not part of the run's identity (a dry run uses `none`).
+
+    Raises
+    ------
+    RequestError : the seed or the data cannot be accepted; nothing has run.
+    """
+    if seed < 0:
+        raise RequestError(f"seed = {seed}: must be at least 0")
+    started = time.perf_counter()
+    with _torch_threads(scenario.run.num_threads):
+        data = dataset if dataset is not None else scenario.data.dataset.load(data_dir)
+        simulation = Simulation(seed, scenario.run.horizon_s)
+        workload = _workload(scenario, simulation, data, model, kernel or scenario.run.kernel)
+        workload.watch = _watcher(simulation, workload.evaluator, observe)
+        world = catalogue.load("world", scenario.header.world)(simulation, workload, scenario.world)
+        status, detail = "done", ""
+        try:
+            world.start()
+            detail = simulation.run()
+            world.close()
+            workload.evaluator.close()
+        except RunFailure as failure:
+            status, detail = "failed", str(failure)
+    document = _document(scenario, data if dataset is not None else None, workload if model is not None else None)
+    meta = _meta(scenario, data, status, detail, simulation.now_s, time.perf_counter() - started)
+    return RunResult(run_id(document, seed), document, seed, meta, simulation.records.tables())
+
+
+def _workload(
+    scenario: ResolvedScenario, simulation: Simulation, data: Dataset, model: ModelSource | None, kernel: str
+) -> Workload:
+    num_clients = scenario.world.num_clients
+    partition_luck = simulation.stream(Purpose.PARTITION)
+    shards = scenario.data.partition.deal(data.train_labels, num_clients, partition_luck)
+    histograms = label_histogram(data.train_labels, shards, data.num_classes)
+    module = _module(scenario, simulation, data, model)
+    training = scenario.training
+    optimizer = OptimizerSettings(
+        learning_rate=scenario.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
+    )
+    plan = BatchPlan(training.batch_size, training.local_steps, training.local_epochs)
+    width = max(plan.width(len(shard)) for shard in shards)
+    task = LearningTask(module, data, optimizer, batch_width=width)
+    jobs = Jobs(
+        catalogue.load("kernel", kernel)(),
+        catalogue.load("placement", scenario.run.placement)(),
+        clock=lambda: simulation.now_s,
+        horizon_s=scenario.run.horizon_s,
+        records=simulation.records,
+    )
+    interval_s = scenario.run.evaluation_interval_s
+    evaluator = Evaluator(jobs, task, histograms, interval_s, scenario.run.horizon_s, simulation.records)
+    cost = training_cost(module, torch.tensor(data.train_inputs[:2]), torch.tensor(data.train_labels[:2]))
+    return Workload(simulation.root_seed, task, shards, histograms, plan, cost, jobs, evaluator)
+
+
+def _module(
+    scenario: ResolvedScenario, simulation: Simulation, data: Dataset, model: ModelSource | None
+) -> nn.Module:
+    if isinstance(model, nn.Module):
+        return model
+    torch_seed = int(stream(simulation.root_seed, Purpose.MODEL_INITIALISATION).integers(2**63))
+    if model is None:
+        return scenario.model.build(data.input_shape, data.num_classes, torch_seed)
+    with seeded(torch_seed):
+        return model()
+
+
+def _watcher(
+    simulation: Simulation, evaluator: Evaluator, observe: Observer | None
+) -> Callable[[int, float, Any], None]:
+    if observe is None:
+        return evaluator.commit
+
+    def watch(version: int, time_s: float, vector: Any) -> None:
+        evaluator.commit(version, time_s, vector)
+        observe(Progress(time_s, simulation.horizon_s, version, evaluator.latest_accuracy))
+
+    return watch
+
+
+@contextmanager
+def _torch_threads(num_threads: int) -> Iterator[None]:
+    """Use that many intra-op threads inside: the bytes of a run depend on them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _document(scenario: ResolvedScenario, data: Dataset | None, workload: Workload | None) -> dict[str, Any]:
+    """Return the resolved scenario with a user's own data and module named by what they are."""
+    document = dict(scenario.document)
+    if data is not None:
+        document["data"] = document["data"] | {"dataset": {"kind": "own", "name": data.name, "sha256": data.digest()}}
+    if workload is not None:
+        task = workload.task
+        document["model"] = {"kind": "own", "name": type(task.model).__qualname__, "num_entries": task.layout.size}
+    return document
+
+
+def _meta(
+    scenario: ResolvedScenario, data: Dataset, status: str, detail: str, end_s: float, wall_s: float
+) -> dict[str, Any]:
+    names = ("airwan", "torch", "numpy", "scipy", "simpy", "pyarrow")
+    return {
+        "status": status,
+        "ended_by": detail if status == "done" else "failure",
+        "error": None if status == "done" else detail,
+        "simulated_end_s": end_s,
+        "kernel": scenario.run.kernel,
+        "placement": scenario.run.placement,
+        "num_threads": scenario.run.num_threads,
+        "data_sha256": dict(data.sources),
+        "versions": {"python": platform.python_version()} | {name: distribution_version(name) for name in names},
+        "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "system": platform.system(),
+        "wall_s": wall_s,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]]),
+    }

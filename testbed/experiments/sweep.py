@@ -1,0 +1,140 @@
+"""Sweeps: every combination of some settings under every seed, on the same luck."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.errors import RequestError
+from testbed.experiments.overrides import Override, parse_value
+from testbed.experiments.result import RunResult
+from testbed.experiments.run import Observer, execute
+from testbed.experiments.scenario import Scenario, data_folder
+from testbed.experiments.store import check_writable, save_run
+
+__all__ = ["PlannedRun", "Variation", "parse_seeds", "parse_variation", "plan_sweep", "run_sweep"]
+
+
+@dataclass(frozen=True)
+class Variation:
+    """One setting and its alternatives, in the order in which they were given."""
+
+    key: str
+    values: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a sweep: a name fit for a directory, the scenario with its settings, the seed."""
+
+    name: str
+    scenario: Scenario
+    seed: int
+
+
+def parse_variation(text: str) -> Variation:
+    """Return the variation of `key=a,b,c`; commas inside brackets or quotes do not separate.
+
+    Raises
+    ------
+    RequestError : no '=' or no alternative.
+
+    >>> parse_variation("devices.count=10,20").values
+    (10, 20)
+    """
+    key, separator, alternatives = text.partition("=")
+    values = tuple(parse_value(value.strip()) for value in _split(alternatives) if value.strip())
+    if not separator or not key.strip() or not values:
+        raise RequestError(f"{text!r} is not a variation: write table.key=a,b,c")
+    return Variation(key.strip(), values)
+
+
+def _split(text: str) -> list[str]:
+    pieces, depth, quoted = [""], 0, False
+    for letter in text:
+        quoted ^= letter in "\"'"
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth == 0 and not quoted:
+            pieces.append("")
+        else:
+            pieces[-1] += letter
+    return pieces
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds of `0-4`, `0,2,5` or a mixture, each once, in order.
+
+    Raises
+    ------
+    RequestError : not numbers, a negative one, an empty range, or a seed twice.
+
+    >>> parse_seeds("0-2,7")
+    (0, 1, 2, 7)
+    """
+    seeds: list[int] = []
+    for piece in text.split(","):
+        first, dash, last = piece.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise RequestError(f"seeds = {text!r}: write seeds of at least 0 like 0-4 or 0,2,5")
+        found = range(int(first), int(last if dash else first) + 1)
+        if not found:
+            raise RequestError(f"seeds = {text!r}: the range {piece.strip()} is empty")
+        seeds.extend(found)
+    if len(set(seeds)) < len(seeds):
+        raise RequestError(f"seeds = {text!r}: a seed is given twice")
+    return tuple(seeds)
+
+
+def plan_sweep(scenario: Scenario, variations: Sequence[Variation], seeds: Sequence[int]) -> list[PlannedRun]:
+    """Return the runs of a sweep, alternative by alternative, each checked before any is run.
+
+    Raises
+    ------
+    RequestError : an alternative that is not a valid scenario, or two that are the same.
+    """
+    planned: list[PlannedRun] = []
+    for values in itertools.product(*(variation.values for variation in variations)):
+        varied: list[Override] = [(v.key, value) for v, value in zip(variations, values, strict=True)]
+        alternative = scenario
+        for key, value in varied:
+            alternative = alternative.set(key, value)
+        alternative.resolve()
+        label = "_".join(_word(key, value) for key, value in varied) or alternative.resolve().algorithm
+        planned += [PlannedRun(f"{label}-seed-{seed}", alternative, seed) for seed in seeds]
+    names = [run.name for run in planned]
+    if len(set(names)) < len(names):
+        raise RequestError("two alternatives of the sweep are the same")
+    return planned
+
+
+def _word(key: str, value: object) -> str:
+    kind = value.get("kind", value) if isinstance(value, dict) else value
+    text = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in str(kind))
+    return text if key.endswith("algorithm.kind") else f"{key.rpartition('.')[2]}-{text}"
+
+
+def run_sweep(
+    planned: Sequence[PlannedRun],
+    *,
+    root: Path | None,
+    data_dir: Path | None,
+    observer: Callable[[str], Observer | None],
+) -> list[RunResult]:
+    """Run a plan in order and return the results, failed ones included; with `root`, save each in it by name.
+
+    Raises
+    ------
+    RequestError : the data or the directory cannot be accepted.
+    """
+    if root is not None:
+        for run in planned:
+            check_writable(root / run.name)
+    results = []
+    for run in planned:
+        scenario = run.scenario.resolve()
+        folder = data_folder(data_dir, scenario)
+        result = execute(scenario, run.seed, data_dir=folder, observe=observer(run.name))
+        if root is not None:
+            save_run(result, root / run.name, overwrite=True)
+        results.append(result)
+    return results

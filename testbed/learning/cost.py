@@ -1,0 +1,123 @@
+"""What training a model costs a device: floating-point operations and memory, counted and never timed.
+
+The counts come from running one real step on a few samples under PyTorch's own counters. Matrix products and
+convolutions are counted (a multiply-add is two operations); element-wise work and the optimiser are not,
+which is the convention of `torch.utils.flop_counter`.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from testbed.learning.torch_seed import seeded
+
+__all__ = ["Loss", "TrainingCost", "training_cost"]
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingCost:
+    """The cost of one model per sample; everything here is linear in the number of samples.
+
+    Parameters
+    ----------
+    flop_per_sample : forward and backward pass of one sample [FLOP].
+    forward_flop_per_sample : the forward pass alone, as in inference [FLOP].
+    parameter_bytes : all parameters, tied ones once [byte].
+    activation_bytes_per_sample : what the forward pass keeps for the backward pass, the input included
+        [byte].
+
+    >>> cost = TrainingCost(
+    ...     flop_per_sample=6.0,
+    ...     forward_flop_per_sample=2.0,
+    ...     parameter_bytes=100,
+    ...     activation_bytes_per_sample=8.0,
+    ... )
+    >>> cost.flop(50), cost.peak_bytes(10)
+    (300.0, 280.0)
+    """
+
+    flop_per_sample: float
+    forward_flop_per_sample: float
+    parameter_bytes: int
+    activation_bytes_per_sample: float
+
+    def flop(self, num_samples_total: int) -> float:
+        """Return the operations of training on this many samples in all steps together [FLOP]."""
+        return self.flop_per_sample * num_samples_total
+
+    def peak_bytes(self, width: int) -> float:
+        """Return the parameters, gradients and activations that a step of `width` samples holds [byte]."""
+        return 2.0 * self.parameter_bytes + width * self.activation_bytes_per_sample
+
+
+def training_cost(
+    model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, loss: Loss = functional.cross_entropy
+) -> TrainingCost:
+    """Return what training `model` costs per sample.
+
+    The model, its gradients, its buffers and the global generators stay as they are: the step is run on a
+    copy.
+
+    Parameters
+    ----------
+    model : the module that is trained.
+    inputs : (num_samples, ...) a few examples; their number does not matter, at least 2 where a layer needs
+        company.
+    labels : (num_samples, ...) theirs.
+    loss : maps (outputs, labels) to the mean loss of the batch.
+
+    Raises
+    ------
+    ValueError : no example.
+    """
+    # Copies: the examples may be a view of a whole data set, whose storage no step keeps.
+    inputs, labels = inputs.clone(), labels.clone()
+    num_samples = len(inputs)
+    if num_samples < 1:
+        raise ValueError("the cost of a model cannot be counted without an example")
+    probe = copy.deepcopy(model).train()
+    with seeded(0):
+        forward_flop, step_flop = _count_flop(probe, inputs, labels, loss)
+        # The difference of two widths removes what is kept whatever the width, such as the parameters.
+        narrow = _count_saved_bytes(probe, inputs, labels, loss)
+        wide = _count_saved_bytes(probe, torch.cat([inputs, inputs]), torch.cat([labels, labels]), loss)
+    return TrainingCost(
+        flop_per_sample=step_flop / num_samples,
+        forward_flop_per_sample=forward_flop / num_samples,
+        parameter_bytes=sum(p.numel() * p.element_size() for p in model.parameters()),
+        activation_bytes_per_sample=(wide - narrow) / num_samples,
+    )
+
+
+def _count_flop(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, loss: Loss) -> tuple[int, int]:
+    """Return the operations of a forward pass and of a whole step."""
+    # The counter does not know the CPU's fused attention and would charge nothing for it.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        mean_loss = loss(model(inputs), labels)
+        forward_flop = counter.get_total_flops()
+        mean_loss.backward()  # type: ignore[no-untyped-call]
+    return forward_flop, counter.get_total_flops()
+
+
+def _count_saved_bytes(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, loss: Loss) -> int:
+    """Return the bytes that a forward pass keeps for the backward pass, parameters included."""
+    saved: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        # Keyed by address: two layers that save one tensor keep it once. Held, so that no address is reused.
+        storage = tensor.untyped_storage()
+        saved[storage.data_ptr()] = storage
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss(model(inputs), labels)
+    return sum(storage.nbytes() for storage in saved.values())

@@ -1,0 +1,94 @@
+"""What every data set looks like once it is in memory."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from testbed.errors import RequestError
+
+__all__ = ["Dataset", "DatasetSource"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Labelled samples for training and testing; read-only, for all runs of a process share them.
+
+    Parameters
+    ----------
+    name : the name under which results mention it.
+    train_inputs : (num_train, ...) float32, values in [0, 1] for images, channels first.
+    train_labels : (num_train,) int64 in 0, ..., num_classes - 1.
+    test_inputs : (num_test, ...) float32.
+    test_labels : (num_test,) int64.
+    num_classes : number of classes, whether or not all occur.
+    sources : SHA-256 in hexadecimal of each file the data came from, by file name.
+
+    Raises
+    ------
+    RequestError : arrays that do not fit together.
+    """
+
+    name: str
+    train_inputs: npt.NDArray[np.float32]
+    train_labels: npt.NDArray[np.int64]
+    test_inputs: npt.NDArray[np.float32]
+    test_labels: npt.NDArray[np.int64]
+    num_classes: int
+    sources: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        self._check("train", self.train_inputs, self.train_labels)
+        self._check("test", self.test_inputs, self.test_labels)
+        if self.train_inputs.shape[1:] != self.test_inputs.shape[1:]:
+            shapes = f"{self.train_inputs.shape[1:]} and {self.test_inputs.shape[1:]}"
+            raise self._refusal(f"train and test inputs have different shapes, {shapes}")
+        for field in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
+            view = getattr(self, field).view()  # a view, so that the caller's own array stays as it was
+            view.flags.writeable = False
+            object.__setattr__(self, field, view)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return tuple(self.train_inputs.shape[1:])
+
+    def digest(self) -> str:
+        """Return the SHA-256 in hexadecimal of the samples, whatever their name and source."""
+        digest = hashlib.sha256(str(self.num_classes).encode())
+        for array in (self.train_inputs, self.train_labels, self.test_inputs, self.test_labels):
+            digest.update(str(array.shape).encode())
+            # Little-endian, so that every machine gives the same samples the same name.
+            digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data)
+        return digest.hexdigest()
+
+    def _check(self, part: str, inputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> None:
+        if inputs.dtype != np.float32 or labels.dtype != np.int64:
+            found = f"{inputs.dtype} and {labels.dtype}"
+            raise self._refusal(f"{part} inputs must be float32 and labels int64, not {found}")
+        if labels.ndim != 1 or len(inputs) != len(labels) or len(labels) == 0:
+            found = f"inputs {inputs.shape} and labels {labels.shape}"
+            raise self._refusal(f"{part} inputs need one label each, and at least one; found {found}")
+        if labels.min() < 0 or labels.max() >= self.num_classes:
+            found = f"{labels.min()} to {labels.max()}"
+            raise self._refusal(f"{part} labels must be 0 to {self.num_classes - 1}, found {found}")
+
+    def _refusal(self, reason: str) -> RequestError:
+        return RequestError(f"data set {self.name!r}: {reason}")
+
+
+class DatasetSource(Protocol):
+    """Where a data set comes from: the part that a scenario names."""
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """Return the data set, read from its folder in `data_dir` if it is not part of a library.
+
+        Raises
+        ------
+        RequestError : no folder given, or a file missing or damaged; the message names it.
+        """
+        ...

@@ -1,0 +1,61 @@
+"""The batched kernel: many clients' jobs in one call, by the fastest arithmetic that is right for the model.
+
+The choice is a rule about the model, stated here and recorded with every chunk:
+
+1. a forward that draws, changes its buffers or mixes samples: serial;
+2. a plain stack of linear layers and rectifiers: `dense`;
+3. convolutions: serial, for vmap of a convolution is slower than one job at a time;
+4. whatever `torch.func` can batch, with matrices that keep the lanes aligned: `vmap`;
+5. everything else: serial.
+"""
+
+from typing import ClassVar
+
+from testbed.learning.kernels.dense import dense_family
+from testbed.learning.kernels.protocol import EvaluationJob, Family, Job, evaluation_family
+from testbed.learning.kernels.serial import evaluate, serial_family
+from testbed.learning.kernels.vmap import misaligned_tensor, vmap_family
+from testbed.learning.task import LearningTask
+from testbed.settings import Part
+
+__all__ = ["BatchedKernel"]
+
+
+class BatchedKernel(Part):
+    """Computes the jobs of many clients together where their model allows it."""
+
+    kind: str = "batched"
+    computes: ClassVar[bool] = True
+
+    def family(self, job: Job) -> Family:
+        """Return the family of a job: its task, the width of its batches, and the arithmetic of its model."""
+        if isinstance(job, EvaluationJob):
+            return evaluation_family(job.task, evaluate)
+        task, width = job.task, job.samples.shape[1]
+        obstacle = _obstacle(task)
+        if obstacle:
+            return serial_family(task, obstacle)
+        return dense_family(task, width) if task.traits.layers else vmap_family(task, width)
+
+
+def _obstacle(task: LearningTask) -> str:
+    """Return why the jobs of a task are computed one at a time; empty if they need not be."""
+    traits = task.traits
+    if traits.draws:
+        return "the forward draws random numbers"
+    if traits.changes_buffers:
+        return "the forward changes buffers"
+    if traits.mixes_samples:
+        return "the samples of a batch affect each other"
+    if traits.layers:
+        return ""
+    if traits.convolves:
+        return "convolutions are faster one job at a time"
+    if traits.vmap_complaint:
+        return f"torch.func cannot batch it: {traits.vmap_complaint}"
+    if traits.unused and task.optimizer.weight_decay:
+        return f"weight decay leaves the unused {traits.unused[0]} alone"
+    misaligned = misaligned_tensor(task)
+    return (
+        f"the size of {misaligned} is not a multiple of 16: lanes would be misaligned" if misaligned else ""
+    )

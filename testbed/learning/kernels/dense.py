@@ -1,0 +1,182 @@
+"""Stacks of linear layers by hand: every lane's products in one batched call, the descent fused into the last.
+
+For one lane with layers z_l = x_l W_l^T + b_l, x_{l+1} = max(z_l, 0) and mean cross-entropy over n samples:
+
+    D_L = (softmax(z_L) - one_hot(y)) / n,    D_l = (D_{l+1} W_{l+1}) * (z_l > 0)
+    W_l <- (1 - rate decay) W_l - rate D_l^T x_l,    b_l likewise with x = 1
+
+Every feature dimension is padded with zeros to a multiple of 16 numbers, 64 bytes. Matrix libraries choose
+their arithmetic by the alignment of their operands, so that without it the bits of a job would depend on
+its lane. Padding keeps itself: its weights have zero gradients, and padded classes a bias so low that their
+probability is zero.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import torch
+
+from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, stretches
+from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput
+from testbed.learning.linear_stack import LinearLayer
+from testbed.learning.task import LearningTask, OptimizerSettings, State
+
+__all__ = ["ALIGNED_ENTRIES", "dense_family"]
+
+ALIGNED_ENTRIES: Final = 16
+
+# Parameters and activations of a chunk should stay in the processor's cache.
+_CHUNK_BYTES: Final = 4e6
+
+# exp(_NEVER) is zero, and unlike minus infinity it survives weight decay and momentum.
+_NEVER: Final = -1e30
+
+
+def dense_family(task: LearningTask, width: int) -> Family:
+    """Return the family of the jobs of a plain stack whose batches are `width` wide."""
+    layers = task.traits.layers
+    num_parameters = sum(_aligned(layer.num_outputs) * (_aligned(layer.num_inputs) + 1) for layer in layers)
+    # Activations and their gradients; the inputs have none.
+    num_activations = _aligned(layers[0].num_inputs) + 2 * sum(
+        _aligned(layer.num_outputs) for layer in layers
+    )
+    lane_bytes = 4 * (num_parameters + width * num_activations)
+    return Family(
+        task,
+        f"{task.name}/train/dense/{width}",
+        _train_lanes,
+        max_jobs=max(MIN_LANES, int(_CHUNK_BYTES // lane_bytes)),
+        min_lanes=MIN_LANES,
+        reason="a stack of linear layers: fused batched products",
+    )
+
+
+def _train_lanes(chunk: Chunk) -> Sequence[Output]:
+    lanes = lanes_of(chunk)
+    task = chunk.family.task
+    batches = LaneBatches(lanes)
+    stack = _Stack(task, lanes)
+    trained = np.empty((len(lanes), task.layout.size), dtype=np.float32)
+    losses = np.empty(0, dtype=np.float32)
+    for first, stop, alive, going_on in stretches([job.num_steps for job in lanes]):
+        num_lanes = max(alive, MIN_LANES)
+        for step in range(first, stop):
+            if step == first or len(batches) > 1:
+                batch = stack.prepare(*batches.gather(min(step, len(batches) - 1), num_lanes))
+            scores, activations = stack.forward(batch[0])
+            if step == 0:
+                losses = (torch.log_softmax(scores, -1) * batch[1]).sum((1, 2)).neg_().numpy()
+            stack.descend(scores, activations, batch[1], batch[2])
+        stack.store(trained, going_on, alive)
+    return [
+        TrainingOutput.of(job, trained[lane], float(losses[lane]))
+        for lane, job in enumerate(lanes[: len(chunk.jobs)])
+    ]
+
+
+class _Stack:
+    """The weights of all lanes, layer by layer; aligned, contiguous, updated in place."""
+
+    def __init__(self, task: LearningTask, lanes: Sequence[TrainingJob]) -> None:
+        self.task = task
+        self.layers = task.traits.layers
+        self.optimizer: OptimizerSettings = task.optimizer
+        self.weights = [self._load(layer, layer.weight, lanes) for layer in self.layers]  # (lanes, out, in)
+        self.biases = [self._load(layer, layer.bias, lanes) for layer in self.layers]  # (lanes, 1, out)
+        self.biases[-1][..., self.layers[-1].num_outputs :] = _NEVER
+        momentum = self.optimizer.momentum > 0
+        self.weight_velocities = [torch.zeros_like(w) if momentum else None for w in self.weights]
+        self.bias_velocities = [torch.zeros_like(b) if momentum else None for b in self.biases]
+
+    def _load(self, layer: LinearLayer, name: str | None, lanes: Sequence[TrainingJob]) -> torch.Tensor:
+        num_outputs = _aligned(layer.num_outputs)
+        is_weight = name == layer.weight
+        shape = (num_outputs, _aligned(layer.num_inputs)) if is_weight else (1, num_outputs)
+        tensor = torch.zeros(len(lanes), *shape)
+        if name is not None:
+            cells = tensor.numpy()
+            for lane, job in enumerate(lanes):
+                values = self.task.layout.view(job.parameters, name)
+                if is_weight:
+                    cells[lane, : layer.num_outputs, : layer.num_inputs] = values
+                else:
+                    cells[lane, 0, : layer.num_outputs] = values
+        return tensor
+
+    def store(self, trained: State, first: int, stop: int) -> None:
+        """Write the states of lanes `first` to `stop` into rows of `trained : (num_lanes, num_entries)`."""
+        for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
+            weights, biases = weight.numpy(), bias.numpy()
+            for lane in range(first, stop):
+                view = self.task.layout.view(trained[lane], layer.weight)
+                view[:] = weights[lane, : layer.num_outputs, : layer.num_inputs]
+                if layer.bias is not None:
+                    self.task.layout.view(trained[lane], layer.bias)[:] = biases[lane, 0, : layer.num_outputs]
+
+    def prepare(
+        self, inputs: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return a batch as flat inputs (lanes, width, in), and as targets (lanes, width, classes) and weights
+        (lanes, width, 1) that both contain the factor mask / n."""
+        inputs = inputs.flatten(2)
+        missing = self.weights[0].shape[2] - inputs.shape[2]
+        if missing:
+            inputs = torch.nn.functional.pad(inputs, (0, missing))
+        weights = (mask / mask.sum(1, keepdim=True)).unsqueeze(2)
+        targets = torch.zeros(*labels.shape, self.weights[-1].shape[1])
+        return inputs, targets.scatter_(2, labels.unsqueeze(2), weights), weights
+
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Return the scores (lanes, width, classes) and the inputs of every layer."""
+        num_lanes = len(inputs)
+        activations = [inputs]
+        for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
+            z = torch.baddbmm(bias[:num_lanes], activations[-1], weight[:num_lanes].transpose(1, 2))
+            activations.append(z.relu_() if layer.rectified else z)
+        return activations.pop(), activations
+
+    def descend(
+        self,
+        scores: torch.Tensor,
+        activations: list[torch.Tensor],
+        targets: torch.Tensor,
+        weights: torch.Tensor,
+    ) -> None:
+        """Take one step down the gradient."""
+        num_lanes, width, _ = scores.shape
+        ones = torch.ones(num_lanes, 1, width)
+        gradient = torch.softmax(scores, -1).mul_(weights).sub_(targets)
+        for position in reversed(range(len(self.layers))):
+            inputs, outer = activations[position], gradient
+            if position > 0:
+                gradient = torch.bmm(outer, self.weights[position][:num_lanes])
+                if self.layers[position - 1].rectified:
+                    gradient.mul_(inputs > 0)
+            self._update(self.weights, self.weight_velocities, position, outer.transpose(1, 2), inputs)
+            if self.layers[position].bias is not None:
+                self._update(self.biases, self.bias_velocities, position, ones, outer)
+
+    def _update(
+        self,
+        tensors: list[torch.Tensor],
+        velocities: list[torch.Tensor | None],
+        position: int,
+        left: torch.Tensor,
+        right: torch.Tensor,
+    ) -> None:
+        """Descend along the gradient left @ right of tensor `position` in the lanes of `left`."""
+        rate, decay = self.optimizer.learning_rate, self.optimizer.weight_decay
+        tensor, velocity = tensors[position][: len(left)], velocities[position]
+        if velocity is None:
+            tensor.baddbmm_(left, right, beta=1.0 - rate * decay, alpha=-rate)
+            return
+        velocity = velocity[: len(left)]
+        velocity.baddbmm_(left, right, beta=self.optimizer.momentum)
+        if decay:
+            velocity.add_(tensor, alpha=decay)
+        tensor.add_(velocity, alpha=-rate)
+
+
+def _aligned(num_entries: int) -> int:
+    return -(-num_entries // ALIGNED_ENTRIES) * ALIGNED_ENTRIES

@@ -1,0 +1,79 @@
+"""Lanes: jobs side by side in a chunk, one a lane, longest first.
+
+Unequal steps shrink the prefix of lanes that still train. At least two lanes are always computed: a lone
+one may take another path through the linear algebra library and differ in its last bits.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from testbed.learning.kernels.protocol import Chunk, TrainingJob
+from testbed.learning.task import LearningTask
+
+__all__ = ["MIN_LANES", "LaneBatches", "lanes_of", "stretches"]
+
+MIN_LANES = 2
+
+
+def lanes_of(chunk: Chunk) -> tuple[TrainingJob, ...]:
+    """Return the job of each lane; the last job fills the padding."""
+    jobs = tuple(job for job in chunk.jobs if isinstance(job, TrainingJob))
+    return jobs + (jobs[-1],) * (chunk.num_lanes - len(jobs))
+
+
+def stretches(num_steps: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (first step, last step + 1, lanes that train, lanes that go on afterwards) while that set is the same.
+
+    >>> list(stretches([5, 3, 3]))
+    [(0, 3, 3, 1), (3, 5, 1, 0)]
+    """
+    start, alive = 0, len(num_steps)
+    while alive:
+        stop = num_steps[alive - 1]
+        going_on = sum(steps > stop for steps in num_steps)
+        yield start, stop, alive, going_on
+        start, alive = stop, going_on
+
+
+class LaneBatches:
+    """The minibatches of all lanes, gathered step by step from the task's one copy of the data.
+
+    Parameters
+    ----------
+    lanes : jobs of one width.
+    min_width : rows are padded to this width; the padding has no weight.
+    """
+
+    def __init__(self, lanes: Sequence[TrainingJob], min_width: int = 0) -> None:
+        self._task: LearningTask = lanes[0].task
+        num_rows = max(len(job.samples) for job in lanes)
+        width = lanes[0].samples.shape[1]
+        self.width = max(width, min_width)
+        samples = np.empty((num_rows, len(lanes), self.width), dtype=np.int64)
+        counts = np.empty((num_rows, len(lanes)), dtype=np.int64)
+        for lane, job in enumerate(lanes):
+            rows = len(job.samples)
+            samples[:rows, lane, :width] = job.samples
+            samples[:rows, lane, width:] = job.samples[:, :1]
+            counts[:rows, lane] = job.counts
+            # Past its steps a lane computes its last batch again, and nobody looks.
+            samples[rows:, lane], counts[rows:, lane] = samples[rows - 1, lane], counts[rows - 1, lane]
+        self._samples, self._counts = torch.from_numpy(samples), torch.from_numpy(counts)
+        self._masks = (
+            torch.arange(self.width) < self._counts.unsqueeze(-1)
+        ).float()  # (num_rows, num_lanes, width)
+        self._num_rows = num_rows
+
+    def __len__(self) -> int:
+        return self._num_rows
+
+    def gather(self, row: int, num_lanes: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return inputs (num_lanes, width, ...), labels and mask (num_lanes, width) of one step."""
+        samples = self._samples[row, :num_lanes]
+        flat = samples.reshape(-1)
+        inputs = self._task.train_inputs.index_select(0, flat)
+        labels = self._task.train_labels.index_select(0, flat)
+        shape = samples.shape
+        return inputs.view(*shape, *inputs.shape[1:]), labels.view(shape), self._masks[row, :num_lanes]

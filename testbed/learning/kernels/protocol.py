@@ -1,0 +1,235 @@
+"""What a kernel is given and what it gives: jobs in, outputs out, and the rule by which jobs form chunks.
+
+A job is pure: its output follows from its fields alone. A kernel names the *family* of a job: which
+function computes it, which jobs it can be computed beside, and why. Chunks are then formed from the list of
+jobs by one rule, the same for all kernels (`form_chunks`).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from testbed.learning.task import LearningTask, State
+
+__all__ = [
+    "Chunk",
+    "EvaluationJob",
+    "EvaluationOutput",
+    "Family",
+    "Job",
+    "Kernel",
+    "Output",
+    "TrainingJob",
+    "TrainingOutput",
+    "evaluation_family",
+    "form_chunks",
+]
+
+# Entries summed at once: they stay in the first cache, and the library sums them on one thread.
+_BLOCK: Final = 8192
+
+
+def _frozen_state(task: LearningTask, parameters: State) -> None:
+    """Check a job's state and make it read-only: the job is computed later, and a change would rewrite history."""
+    if parameters.dtype != np.float32 or parameters.shape != (task.layout.size,):
+        found = f"{parameters.dtype} {parameters.shape}"
+        raise ValueError(f"parameters must be float32 ({task.layout.size},), got {found}")
+    parameters.setflags(write=False)
+
+
+def _distance(new: State, old: State) -> float:
+    """Return the Euclidean norm of new minus old, block by block: large temporary arrays cost more than the sum."""
+    total = 0.0
+    with np.errstate(over="ignore", invalid="ignore"):  # a diverged job says so when it is read
+        for start in range(0, len(new), _BLOCK):
+            update = new[start : start + _BLOCK] - old[start : start + _BLOCK]
+            total += float(np.dot(update, update))
+        return math.sqrt(total)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainingJob:
+    """One client's local training, fixed at the moment it starts.
+
+    Attributes
+    ----------
+    task : what is trained.
+    client, index : whose job, and its how-manieth.
+    base_version : the global version it starts from.
+    parameters : (num_entries,) float32, that version's state; made read-only.
+    samples : (num_rows, width) int64, minibatches as indices into the training set, padded on the right;
+        one row if every step takes the same batch, else a row a step.
+    counts : (num_rows,) int64, how many samples of a row are valid.
+    num_steps : optimiser steps, at least 1.
+    torch_seed : seeds what the model's forward draws.
+    """
+
+    task: LearningTask
+    client: int
+    index: int
+    base_version: int
+    parameters: State
+    samples: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    num_steps: int
+    torch_seed: int
+
+    def __post_init__(self) -> None:
+        _frozen_state(self.task, self.parameters)
+        num_rows, width = self.samples.shape
+        if self.num_steps < 1 or num_rows not in (1, self.num_steps) or self.counts.shape != (num_rows,):
+            found = f"{num_rows} rows, {self.counts.shape} counts and {self.num_steps} steps"
+            raise ValueError(f"a job needs one batch for all steps or one a step, got {found}")
+        if not 1 <= self.counts.min() <= self.counts.max() <= width <= self.task.batch_width:
+            raise ValueError(
+                f"batches of {self.counts} in {width} columns, the task allows {self.task.batch_width}"
+            )
+
+    @property
+    def num_samples(self) -> int:
+        """Samples that all steps visit together: what the job's cost is proportional to."""
+        return int(self.counts.sum()) * (self.num_steps // len(self.counts))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EvaluationJob:
+    """One version on the test set; `parameters : (num_entries,)` float32 are made read-only."""
+
+    task: LearningTask
+    version: int
+    parameters: State
+
+    def __post_init__(self) -> None:
+        _frozen_state(self.task, self.parameters)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingOutput:
+    """What a job learnt.
+
+    Attributes
+    ----------
+    parameters : (num_entries,) float32, read-only.
+    train_loss : mean loss of the first minibatch before the first step [nat].
+    update_norm : Euclidean norm of new minus old.
+    """
+
+    parameters: State
+    train_loss: float
+    update_norm: float
+
+    @classmethod
+    def of(cls, job: TrainingJob, parameters: State, train_loss: float) -> "TrainingOutput":
+        """Return the output of a job that ended with these parameters; they are made read-only."""
+        parameters.setflags(write=False)
+        norm = _distance(parameters, job.parameters)
+        return cls(parameters, train_loss, norm)
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationOutput:
+    """How good a version is on the test set.
+
+    Attributes
+    ----------
+    loss : mean loss [nat].
+    num_correct, num_samples : (num_classes,) int64, test samples of each class: told rightly, and all.
+    """
+
+    loss: float
+    num_correct: npt.NDArray[np.int64]
+    num_samples: npt.NDArray[np.int64]
+
+
+Job: TypeAlias = TrainingJob | EvaluationJob
+Output: TypeAlias = TrainingOutput | EvaluationOutput | None
+
+
+@dataclass(frozen=True)
+class Family:
+    """Jobs that may be computed side by side, and how.
+
+    Attributes
+    ----------
+    task : the task of all its jobs.
+    name : shown in the records, and part of the family's identity.
+    compute : returns the outputs of a chunk, in the order of its jobs.
+    max_jobs : the most jobs of a chunk.
+    min_lanes : the fewest lanes of a chunk: a smaller one is padded.
+    reason : why this arithmetic was chosen.
+    """
+
+    task: LearningTask
+    name: str
+    compute: Callable[["Chunk"], Sequence[Output]]
+    max_jobs: int
+    min_lanes: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Jobs of one family that are computed in one go; `positions` are their places in the list they came from."""
+
+    family: Family
+    positions: tuple[int, ...]
+    jobs: tuple[Job, ...]
+
+    @property
+    def num_lanes(self) -> int:
+        """Jobs and padding."""
+        return max(len(self.jobs), self.family.min_lanes)
+
+    def compute(self) -> list[Output]:
+        """Return the outputs, in the order of the jobs."""
+        return list(self.family.compute(self))
+
+
+class Kernel(Protocol):
+    """The arithmetic of jobs.
+
+    `computes` is false for a kernel whose outputs mean nothing (a dry run): nobody should report them.
+    """
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def computes(self) -> bool: ...
+
+    def family(self, job: Job) -> Family:
+        """Return the family of a job: a function of the job alone."""
+        ...
+
+
+def evaluation_family(task: LearningTask, compute: Callable[[Chunk], Sequence[Output]]) -> Family:
+    """Return the family of the evaluations of a task: one version at a time, in a chunk of as many as there are."""
+    return Family(
+        task, f"{task.name}/evaluate", compute, 2**62, 1, "one version at a time on the whole test set"
+    )
+
+
+def form_chunks(jobs: Sequence[Job], kernel: Kernel) -> list[Chunk]:
+    """Return the jobs in chunks: a function of the list and the kernel alone.
+
+    Families stand in the order of their first job. Within a family jobs with more steps stand first, then
+    those submitted first; the sequence is cut after every `max_jobs`.
+    """
+    members: dict[Family, list[int]] = {}
+    for position, job in enumerate(jobs):
+        members.setdefault(kernel.family(job), []).append(position)
+    chunks: list[Chunk] = []
+    for family, positions in members.items():
+        ordered = sorted(positions, key=lambda position: -_num_steps(jobs[position]))
+        for start in range(0, len(ordered), family.max_jobs):
+            cut = ordered[start : start + family.max_jobs]
+            chunks.append(Chunk(family, tuple(cut), tuple(jobs[position] for position in cut)))
+    return chunks
+
+
+def _num_steps(job: Job) -> int:
+    return job.num_steps if isinstance(job, TrainingJob) else 0

@@ -1,0 +1,125 @@
+"""The reference kernel: one job at a time, as anybody would write it.
+
+The state is loaded into the task's template, and every step is a forward and a backward pass on the valid
+samples of one minibatch. No module or optimiser is made anew for a job.
+"""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from testbed.learning.kernels.protocol import (
+    Chunk,
+    EvaluationJob,
+    EvaluationOutput,
+    Family,
+    Job,
+    Output,
+    TrainingJob,
+    TrainingOutput,
+    evaluation_family,
+)
+from testbed.learning.loss import class_scores, sample_losses
+from testbed.learning.task import LearningTask, OptimizerSettings
+from testbed.learning.torch_seed import seeded
+from testbed.settings import Part
+
+__all__ = ["SerialKernel", "evaluate", "serial_family"]
+
+# Test samples of one forward pass: enough to keep the processor busy, few enough to fit its cache.
+_TEST_BATCH = 1024
+
+
+class SerialKernel(Part):
+    """Computes jobs one at a time with PyTorch's own layers and gradients."""
+
+    kind: str = "serial"
+    computes: ClassVar[bool] = True
+
+    def family(self, job: Job) -> Family:
+        """Return the family of a job: it stands alone."""
+        if isinstance(job, EvaluationJob):
+            return evaluation_family(job.task, evaluate)
+        return serial_family(job.task, "the reference")
+
+
+def serial_family(task: LearningTask, reason: str) -> Family:
+    """Return the family of jobs that are computed one at a time, one a chunk."""
+    return Family(task, f"{task.name}/train/serial", _train_each, max_jobs=1, min_lanes=1, reason=reason)
+
+
+def evaluate(chunk: Chunk) -> Sequence[Output]:
+    """Return the outputs of a chunk of evaluations, one after another."""
+    return [_evaluate(job) for job in chunk.jobs if isinstance(job, EvaluationJob)]
+
+
+def _train_each(chunk: Chunk) -> Sequence[Output]:
+    return [_train(job) for job in chunk.jobs if isinstance(job, TrainingJob)]
+
+
+def _train(job: TrainingJob) -> TrainingOutput:
+    task = job.task
+    model = task.load(job.parameters).train()
+    descent = _Descent(model, task.optimizer)
+    samples = torch.from_numpy(job.samples)
+    batches = [row[:count] for row, count in zip(samples, job.counts.tolist(), strict=True)]
+    first_loss = 0.0
+    # The global generator is only entered where the forward would draw from it.
+    with seeded(job.torch_seed) if task.traits.draws else nullcontext():
+        for step in range(job.num_steps):
+            if step < len(batches):
+                inputs, labels = task.train_inputs[batches[step]], task.train_labels[batches[step]]
+            loss = sample_losses(model(inputs), labels).mean()
+            if step == 0:
+                first_loss = loss.item()
+            descent.step(loss)
+    return TrainingOutput.of(job, task.unload(), first_loss)
+
+
+class _Descent:
+    """Stochastic gradient descent on a module's trainable parameters, as `torch.optim.SGD` does it."""
+
+    def __init__(self, model: nn.Module, settings: OptimizerSettings) -> None:
+        self.settings = settings
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.velocities: list[torch.Tensor | None] = [None] * len(self.parameters)
+
+    def step(self, loss: torch.Tensor) -> None:
+        """Go one step down the gradient of `loss`; a parameter it does not depend on stays as it is."""
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        momentum, weight_decay = self.settings.momentum, self.settings.weight_decay
+        with torch.no_grad():
+            for position, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
+                if gradient is None:
+                    continue
+                if weight_decay:
+                    gradient = gradient.add(parameter, alpha=weight_decay)
+                if momentum:
+                    velocity = self.velocities[position]
+                    gradient = (
+                        gradient.clone() if velocity is None else velocity.mul_(momentum).add_(gradient)
+                    )
+                    self.velocities[position] = gradient
+                parameter.add_(gradient, alpha=-self.settings.learning_rate)
+
+
+@torch.no_grad()
+def _evaluate(job: EvaluationJob) -> EvaluationOutput:
+    task = job.task
+    model = task.load(job.parameters).eval()
+    loss_sum, hits = 0.0, []
+    for start in range(0, len(task.test_labels), _TEST_BATCH):
+        inputs, labels = (part[start : start + _TEST_BATCH] for part in (task.test_inputs, task.test_labels))
+        scores = class_scores(model(inputs))
+        loss_sum += float(sample_losses(scores, labels).sum(dtype=torch.float64))
+        hits.append(scores.argmax(dim=1) == labels)
+    labels, hit = task.test_labels.numpy(), torch.cat(hits).numpy()
+    return EvaluationOutput(
+        loss=loss_sum / len(labels),
+        num_correct=np.bincount(labels[hit], minlength=task.num_classes),
+        num_samples=np.bincount(labels, minlength=task.num_classes),
+    )

@@ -1,0 +1,113 @@
+"""Any model that allows it: `torch.func.vmap` of its own gradient over stacked states.
+
+The lanes of every matrix should start on 64 bytes, or the bits of a job would depend on its lane (`dense`
+tells why); and element-wise functions treat the last few numbers of a tensor differently. So batches are
+padded to a multiple of 32 samples, and a model whose matrices are not a multiple of 16 numbers is not
+computed here.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import torch
+
+from testbed.learning.kernels.dense import ALIGNED_ENTRIES
+from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, stretches
+from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput
+from testbed.learning.task import LearningTask, OptimizerSettings
+from testbed.learning.traits import lane_loss
+
+__all__ = ["misaligned_tensor", "vmap_family"]
+
+_WIDTH_MULTIPLE: Final = 32
+
+# Parameters, gradients and activations of a chunk.
+_CHUNK_BYTES: Final = 32e6
+
+_Tensors = dict[str, torch.Tensor]
+
+
+def misaligned_tensor(task: LearningTask) -> str:
+    """Return the first matrix of the model whose size is not a multiple of 16 numbers; empty if there is none."""
+    sizes = ((slot.name, len(slot.shape), slot.stop - slot.start) for slot in task.layout)
+    return next((name for name, rank, size in sizes if rank > 1 and size % ALIGNED_ENTRIES), "")
+
+
+def vmap_family(task: LearningTask, width: int) -> Family:
+    """Return the family of the jobs of a model without a closed form whose batches are `width` wide."""
+    lane_bytes = 4 * (3 * task.layout.size + 2 * _padded(width) * task.traits.saved_entries_per_sample)
+    return Family(
+        task,
+        f"{task.name}/train/vmap/{width}",
+        _train_lanes,
+        max_jobs=max(MIN_LANES, int(_CHUNK_BYTES // lane_bytes)),
+        min_lanes=MIN_LANES,
+        reason="no closed form: batched by torch.func",
+    )
+
+
+def _train_lanes(chunk: Chunk) -> Sequence[Output]:
+    lanes = lanes_of(chunk)
+    task = chunk.family.task
+    batches = LaneBatches(lanes, min_width=_padded(lanes[0].samples.shape[1]))
+    state = _load(task, lanes)
+    trained = {name: state.pop(name) for name in task.trainable}
+    velocities: _Tensors = {}
+    task.load(lanes[0].parameters).train()  # the template supplies what does not travel
+    gradient_and_loss = torch.func.vmap(torch.func.grad_and_value(lane_loss(task.model)))
+    results = np.empty((len(lanes), task.layout.size), dtype=np.float32)
+    losses = np.empty(0, dtype=np.float32)
+    for first, stop, alive, going_on in stretches([job.num_steps for job in lanes]):
+        num_lanes = max(alive, MIN_LANES)
+        active, fixed, moving = (_prefix(tensors, num_lanes) for tensors in (trained, state, velocities))
+        for step in range(first, stop):
+            if step == first or len(batches) > 1:
+                batch = batches.gather(min(step, len(batches) - 1), num_lanes)
+            gradients, loss = gradient_and_loss(active, fixed, *batch)
+            if step == 0:
+                losses = loss.numpy()
+            _descend(active, moving, gradients, task.optimizer)
+        velocities = moving
+        _store(task, results, trained | state, going_on, alive)
+    return [
+        TrainingOutput.of(job, results[lane], float(losses[lane]))
+        for lane, job in enumerate(lanes[: len(chunk.jobs)])
+    ]
+
+
+def _load(task: LearningTask, lanes: Sequence[TrainingJob]) -> _Tensors:
+    """Return the lanes' states as tensors (num_lanes, *shape) by name."""
+    stacked = torch.from_numpy(np.stack([job.parameters for job in lanes]))
+    return {
+        slot.name: stacked[:, slot.start : slot.stop].reshape(len(lanes), *slot.shape).clone()
+        for slot in task.layout
+    }
+
+
+def _store(task: LearningTask, results: np.ndarray, tensors: _Tensors, first: int, stop: int) -> None:
+    for slot in task.layout:
+        results[first:stop, slot.start : slot.stop] = tensors[slot.name][first:stop].flatten(1).numpy()
+
+
+def _prefix(tensors: _Tensors, num_lanes: int) -> _Tensors:
+    return {name: tensor[:num_lanes] for name, tensor in tensors.items()}
+
+
+def _descend(
+    active: _Tensors, velocities: _Tensors, gradients: _Tensors, optimizer: OptimizerSettings
+) -> None:
+    """Take one step in place; see `OptimizerSettings` for the equation."""
+    for name, tensor in active.items():
+        gradient = gradients[name]
+        if optimizer.weight_decay:
+            gradient = gradient.add(tensor, alpha=optimizer.weight_decay)
+        if optimizer.momentum:
+            velocity = velocities.get(name)
+            gradient = gradient if velocity is None else velocity.mul_(optimizer.momentum).add_(gradient)
+            velocities[name] = gradient
+        tensor.add_(gradient, alpha=-optimizer.learning_rate)
+
+
+def _padded(width: int) -> int:
+    return -(-width // _WIDTH_MULTIPLE) * _WIDTH_MULTIPLE

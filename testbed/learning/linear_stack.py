@@ -1,0 +1,74 @@
+"""Plain stacks of linear layers and rectifiers: the models whose gradient is three lines of matrix products.
+
+Recognised is an `nn.Sequential` (nested or not) of `Flatten`, `Linear`, `ReLU` and `Identity` that begins,
+after flattening, with a linear layer and ends with one. Anything else has an empty answer: subclasses,
+hooks, shared or frozen weights may mean something this module cannot see.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import nn
+
+__all__ = ["LinearLayer", "linear_layers"]
+
+
+@dataclass(frozen=True)
+class LinearLayer:
+    """One layer z = W x + b, and whether a rectifier follows; the names are those of the model's state."""
+
+    weight: str
+    bias: str | None
+    num_inputs: int
+    num_outputs: int
+    rectified: bool
+
+
+def linear_layers(module: nn.Module) -> tuple[LinearLayer, ...]:
+    """Return the layers of a plain stack in order; empty if the model is anything else.
+
+    >>> [layer.rectified for layer in linear_layers(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3,
+    2)))] [True, False] >>> linear_layers(nn.Sequential(nn.Linear(4, 3), nn.Tanh())) ()
+    """
+    if type(module) is not nn.Sequential or _is_modified(module):
+        return ()
+    layers: list[LinearLayer] = []
+    for name, leaf in _leaves(module, ""):
+        if type(leaf) is nn.Linear:
+            bias = None if leaf.bias is None else f"{name}.bias"
+            layers.append(
+                LinearLayer(f"{name}.weight", bias, leaf.in_features, leaf.out_features, rectified=False)
+            )
+        elif type(leaf) is nn.ReLU and layers:
+            layers[-1] = _rectified(layers[-1])
+        elif type(leaf) is nn.Flatten and not layers:
+            if (leaf.start_dim, leaf.end_dim) != (1, -1):
+                return ()
+        elif type(leaf) is not nn.Identity:
+            return ()
+    return tuple(layers) if layers and not layers[-1].rectified else ()
+
+
+def _is_modified(module: nn.Module) -> bool:
+    """Tell whether hooks, sharing or freezing make the stack more than its layers."""
+    parameters = [p for m in module.modules() for p in m.parameters(recurse=False)]
+    shared = len({id(p) for p in parameters}) < len(parameters)
+    frozen = not all(p.requires_grad for p in parameters)
+    hooked = any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in module.modules())
+    return shared or frozen or hooked or any(True for _ in module.buffers())
+
+
+def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the layers of a sequence in the order in which they are applied, a repeated one every time."""
+    for name, child in module._modules.items():
+        if child is None:
+            continue
+        inner = f"{path}.{name}" if path else name
+        if type(child) is nn.Sequential:
+            yield from _leaves(child, inner)
+        else:
+            yield inner, child
+
+
+def _rectified(layer: LinearLayer) -> LinearLayer:
+    return LinearLayer(layer.weight, layer.bias, layer.num_inputs, layer.num_outputs, rectified=True)

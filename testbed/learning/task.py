@@ -1,0 +1,156 @@
+"""A learning task: what all clients of a run train together.
+
+It holds one model (a template into which states are loaded, never one model a client), the layout of the
+state that travels, the data as tensors, and how one step is made. A task is fixed at set-up; a job refers
+to it.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import Annotated, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import nn
+
+from testbed.errors import RequestError
+from testbed.layout import Layout
+from testbed.learning.traits import observe
+from testbed.settings import Settings
+
+__all__ = ["ClassificationData", "LearningTask", "OptimizerSettings", "State"]
+
+State = npt.NDArray[np.float32]
+
+# Samples on which a model's traits are observed.
+_NUM_TRIAL_SAMPLES = 4
+
+
+class ClassificationData(Protocol):
+    """Labelled samples, split into training and test set; inputs are float32 (n, ...), labels int64 (n,)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def train_inputs(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def train_labels(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def test_inputs(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def test_labels(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def num_classes(self) -> int: ...
+
+
+class OptimizerSettings(Settings):
+    """Stochastic gradient descent as in `torch.optim.SGD`; a job starts with zero momentum.
+
+    v <- momentum v + (g + weight_decay w),    w <- w - learning_rate v
+    """
+
+    kind: Literal["sgd"] = "sgd"
+    learning_rate: Annotated[float, Field(gt=0)]
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+class LearningTask:
+    """A model, its data and its optimiser.
+
+    Parameters
+    ----------
+    model : any module that maps inputs (n, ...) to class scores; it is copied, in float32.
+    data : training and test set.
+    optimizer : how a step is made.
+    batch_width : samples of the widest batch any client can draw.
+
+    Attributes
+    ----------
+    model : the template, with the state last loaded.
+    layout : the travelling state: parameters and floating-point buffers, one entry a storage.
+    trainable : the names of the tensors that training changes by gradient.
+    traits : what the forward does that decides how jobs may be computed together.
+
+    Raises
+    ------
+    RequestError : the model cannot take the data, or there is none.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: ClassificationData,
+        optimizer: OptimizerSettings,
+        batch_width: int,
+    ) -> None:
+        if len(data.train_labels) < 1 or len(data.test_labels) < 1:
+            raise RequestError(f"the data {data.name!r} needs a training sample and a test sample")
+        if batch_width < 1:
+            raise RequestError(f"batch_width = {batch_width}: must be at least 1")
+        self.name = data.name
+        self.optimizer = optimizer
+        self.batch_width = batch_width
+        self.num_classes = data.num_classes
+        self.train_inputs = _shared_tensor(data.train_inputs)
+        self.train_labels = _shared_tensor(data.train_labels)
+        # A copy, because PyTorch aligns its own memory: the bits of a product can depend on the alignment.
+        self.test_inputs = torch.tensor(data.test_inputs)
+        self.test_labels = torch.tensor(data.test_labels)
+        self.model = copy.deepcopy(model).float()
+        self._travelling = dict(_travelling_tensors(self.model))
+        self._staying = [(buffer, buffer.clone()) for buffer in _staying_buffers(self.model)]
+        self.layout = Layout([(name, tuple(tensor.shape)) for name, tensor in self._travelling.items()])
+        self.trainable = tuple(name for name, tensor in self._travelling.items() if tensor.requires_grad)
+        self._initial = self.unload()
+        trial = slice(0, _NUM_TRIAL_SAMPLES)
+        self.traits = observe(
+            self.model, self.train_inputs[trial].clone(), self.train_labels[trial], self.num_classes
+        )
+
+    def initial_state(self) -> State:
+        """Return a copy of the state the model was given with, (num_entries,)."""
+        return self._initial.copy()
+
+    def load(self, state: State) -> nn.Module:
+        """Return the template with `state : (num_entries,)` loaded; valid until the next load.
+
+        What does not travel (integer counters) is set back, so that a result never depends on an earlier one.
+        """
+        with torch.no_grad():
+            flat = torch.tensor(state)  # a copy: PyTorch refuses to look at read-only arrays
+            for slot, tensor in zip(self.layout, self._travelling.values(), strict=True):
+                tensor.copy_(flat[slot.start : slot.stop].view(slot.shape))
+            for buffer, initial in self._staying:
+                buffer.copy_(initial)
+        return self.model
+
+    def unload(self) -> State:
+        """Return the state now in the template as a new vector, (num_entries,)."""
+        tensors = [tensor.detach().reshape(-1) for tensor in self._travelling.values()]
+        return np.asarray(torch.cat(tensors).numpy()) if tensors else np.empty(0, dtype=np.float32)
+
+
+def _travelling_tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield parameters and float buffers in the order of `state_dict`, each storage once."""
+    seen: set[tuple[int, int, tuple[int, ...]]] = set()
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
+            continue
+        place = (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape))
+        if tensor.numel() == 0 or place not in seen:
+            seen.add(place)
+            yield name, tensor
+
+
+def _staying_buffers(module: nn.Module) -> Iterator[torch.Tensor]:
+    """Yield the buffers that do not travel: integer counters, and what is not part of the `state_dict`."""
+    travelling = {tensor.data_ptr() for _, tensor in _travelling_tensors(module)}
+    return (buffer for buffer in module.buffers() if buffer.data_ptr() not in travelling)
+
+
+def _shared_tensor(array: npt.NDArray[np.float32] | npt.NDArray[np.int64]) -> torch.Tensor:
+    """Return a tensor over the same memory; a copy of a read-only array, which PyTorch would complain about."""
+    return torch.from_numpy(array) if array.flags.writeable else torch.tensor(array)

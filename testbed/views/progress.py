@@ -1,0 +1,63 @@
+"""A progress bar with simulated time, version, accuracy and the time left; silent when nobody watches."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+__all__ = ["RunProgress", "progress_bar"]
+
+
+class Snapshot(Protocol):
+    """Where a run is (`testbed.experiments.run.Progress` is one)."""
+
+    time_s: float
+    horizon_s: float
+    version: int
+    accuracy: float | None
+
+
+class RunProgress:
+    """Hands out one observer per run; all runs share one bar."""
+
+    def __init__(self, bar: "Bar | None", num_runs: int) -> None:
+        self._bar = bar
+        self._num_runs = num_runs
+        self._started = 0
+        self._task = None if bar is None else bar.add_task("", total=num_runs)
+
+    def observer(self, label: str) -> Callable[[Snapshot], None] | None:
+        """Return the function to be called with a run's progress; None when nobody watches."""
+        done = self._started
+        self._started += 1
+        if self._bar is None or self._task is None:
+            return None
+        bar, task = self._bar, self._task
+
+        def observe(at: Snapshot) -> None:
+            accuracy = "" if at.accuracy is None else f", accuracy {at.accuracy:.3f}"
+            count = f"{done + 1}/{self._num_runs} " if self._num_runs > 1 else ""
+            bar.update(
+                task,
+                completed=done + min(1.0, at.time_s / at.horizon_s),
+                description=f"{count}{label}: {at.time_s:.0f} s, version {at.version}{accuracy}",
+            )
+
+        return observe
+
+
+@contextmanager
+def progress_bar(num_runs: int) -> Iterator[RunProgress]:
+    """Show a bar on standard error while the body runs; nothing if that is not a terminal."""
+    if not sys.stderr.isatty():
+        yield RunProgress(None, num_runs)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(bar_width=20), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield RunProgress(bar, num_runs)
