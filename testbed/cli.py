@@ -6,6 +6,7 @@ Everything heavy is imported inside the verb that needs it, so that `testbed --h
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -18,66 +19,83 @@ from testbed.errors import RequestError, RunFailure
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["main"]
+    from testbed.experiments.scenario import Scenario
+
+__all__ = ["app", "main"]
 
 app = typer.Typer(
     help="AirWAN: a wireless and network emulation testbed for distributed learning.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A shipped name or a TOML file.")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
+]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to save.")]
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder with data sets.")]
-KernelOption = Annotated[str | None, typer.Option("--kernel", help="Arithmetic of training jobs.")]
-PlacementOption = Annotated[str | None, typer.Option("--placement", help="Where training jobs run.")]
+KernelOption = Annotated[
+    str | None, typer.Option("--kernel", metavar="K", help="Arithmetic of training jobs.")
+]
+PlacementOption = Annotated[
+    str | None, typer.Option("--placement", metavar="P", help="Where they are computed.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-RunsArgument = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories of saved runs.")]
 
 DEFAULT_ROOT = Path("runs")
+DEFAULT_SCENARIO = "air-fedga"
 
 
 @app.command()
 def run(
     scenario: ScenarioArgument,
     set_: SetOption = None,
-    seed: Annotated[int, typer.Option(help="Root of all luck.")] = 0,
+    seed: Annotated[int, typer.Option(help="Root of all luck, at least 0.")] = 0,
     out: OutOption = None,
     kernel: KernelOption = None,
     placement: PlacementOption = None,
     data: DataOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would take; train nothing.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario once and save its rows."""
     from testbed.experiments.estimate import estimate
     from testbed.experiments.scenario import data_folder
-    from testbed.experiments.store import default_directory
+    from testbed.experiments.describe import describe
     from testbed.views.progress import progress_bar
     from testbed.views.tables import estimate_table, run_table
 
-    chosen = _load(scenario, set_, kernel, placement)
+    chosen = _scenario(scenario, set_, kernel, placement)
+    resolved = chosen.resolve()
     if dry_run:
-        resolved = chosen.resolve()
         needs = estimate(resolved, seed, data_folder(data, resolved))
         _show(as_json, needs.to_json(), lambda console: console.print(estimate_table(needs)))
         return
-    directory = out or default_directory(DEFAULT_ROOT, chosen.resolve(), seed)
+    directory = out or DEFAULT_ROOT / f"{resolved.header.name}-{resolved.algorithm}-seed-{seed}"
     with progress_bar(1) as progress:
         result = chosen.run(seed, data_dir=data, out=directory, observe=progress.observer(directory.name))
-    summary = run_table(result)
-    _show(as_json, summary.to_json() | {"directory": str(directory)}, lambda console: _print_run(console, summary, directory))
+
+    def show(console: "Console") -> None:
+        console.print(run_table(result))
+        console.print(f"saved in {directory}", highlight=False)
+
+    _show(as_json, describe(result) | {"directory": str(directory)}, show)
 
 
 @app.command()
 def compare(
     scenario: ScenarioArgument,
-    vary: Annotated[list[str], typer.Option("--vary", metavar="KEY=A,B,...", help="Alternatives of one setting.")],
-    seeds: Annotated[str, typer.Option(help="Like 0-4 or 0,2,5.")] = "0-2",
-    target: Annotated[str, typer.Option(help="What is to be reached.")] = "accuracy>=0.8",
-    target_rule: Annotated[str, typer.Option(help="first, smoothed or stable.")] = "smoothed",
+    vary: Annotated[
+        list[str], typer.Option("--vary", metavar="KEY=A,B,...", help="Alternatives of a setting.")
+    ],
+    seeds: Annotated[str, typer.Option(metavar="SEEDS", help="Like 0-4 or 0,2,5.")] = "0-2",
+    target: Annotated[str, typer.Option(metavar="TARGET", help="What is to be reached.")] = "accuracy>=0.8",
+    target_rule: Annotated[str, typer.Option(metavar="RULE", help="first, smoothed or stable.")] = "smoothed",
     set_: SetOption = None,
     out: OutOption = None,
     kernel: KernelOption = None,
@@ -87,10 +105,180 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Run alternatives on the same luck and compare time, traffic, energy and accuracy."""
-    print(scenario, vary, seeds, target, target_rule, set_, out, kernel, placement, data, png, as_json)
+    from testbed.experiments.describe import median_explanation
+    from testbed.experiments.summary import Comparison, group_by_settings
+    from testbed.experiments.sweep import parse_seeds, parse_variation, plan_sweep, run_sweep
+    from testbed.experiments.target import check_rule, parse_target
+    from testbed.views.curves import plot_curves
+    from testbed.views.progress import progress_bar
+    from testbed.views.tables import causes_table, comparison_tables
+
+    aim, rule = parse_target(target), check_rule(target_rule)
+    variations = [parse_variation(text) for text in vary]
+    planned = plan_sweep(_scenario(scenario, set_, kernel, placement), variations, parse_seeds(seeds))
+    _check_picture(png)
+    with progress_bar(len(planned)) as progress:
+        results = run_sweep(planned, root=out, data_dir=data, observer=progress.observer)
+    labelled = group_by_settings(results, [variation.key for variation in variations])
+    comparison = Comparison.of(labelled, aim, rule)
+    if png is not None:
+        _save_picture(plot_curves(labelled, target=aim), png)
+    causes = {label: median_explanation(runs) for label, runs in labelled.items()}
+
+    def for_people(console: "Console") -> None:
+        console.print(comparison_tables(comparison))
+        console.print(causes_table(causes))
+
+    _show(as_json, comparison.to_json() | {"explanations": causes}, for_people)
+    if all(result.failed for result in results):
+        raise RunFailure("every run failed; the first said: " + results[0].error)
 
 
-def _show(as_json: bool, document: dict[str, Any], show: Any) -> None:
+@app.command(name="list")
+def list_(
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="Only parts of this kind.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the parts a scenario can name, with their origin."""
+    from testbed.views.listings import catalogue_table
+
+    kinds = [catalogue.canonical(kind)] if kind else list(catalogue.KINDS)
+    found = {name: list(catalogue.entries(name).values()) for name in kinds}
+    document = {
+        k: [{"name": e.name, "help": e.help, "origin": e.origin} for e in es] for k, es in found.items()
+    }
+    _show(as_json, document, lambda console: console.print(catalogue_table(found)))
+
+
+@app.command()
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The TOML file to write.")],
+    source: Annotated[
+        str, typer.Option("--from", metavar="NAME", help="A shipped scenario.")
+    ] = DEFAULT_SCENARIO,
+) -> None:
+    """Write a commented scenario file to start from."""
+    from testbed.experiments.scenario import read_scenario
+
+    text, _ = read_scenario(source)
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text.replace(f'name = "{source}"', f'name = "{file.stem}"', 1))
+    except FileExistsError:
+        raise RequestError(f"{file} exists; it was left as it is") from None
+    except OSError as error:
+        raise RequestError(f"cannot write {file}: {error.strerror}") from None
+    sys.stdout.write(f"wrote {file}; check it with: testbed validate {file}\n")
+
+
+@app.command()
+def validate(scenario: ScenarioArgument, set_: SetOption = None, as_json: JsonOption = False) -> None:
+    """Check a scenario and show it resolved, with every default written out."""
+    resolved = _scenario(scenario, set_, None, None).resolve()
+    if as_json:
+        _show(True, resolved.document, lambda console: None)
+        return
+    sys.stdout.write(
+        f"{scenario}: valid; runs {resolved.algorithm} for {resolved.run.horizon_s:g} simulated s\n"
+    )
+
+
+@app.command()
+def ls(
+    root: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where to look, at any depth.")
+    ] = DEFAULT_ROOT,
+    as_json: JsonOption = False,
+) -> None:
+    """List saved runs."""
+    from testbed.experiments.store import list_runs
+    from testbed.views.tables import runs_table
+
+    rows = list_runs(root)
+    _show(as_json, {"runs": rows}, lambda console: console.print(runs_table(rows)))
+
+
+@app.command()
+def show(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories of saved runs.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show a run and what explains it; for two, also how their settings differ."""
+    from testbed.experiments.store import load_run
+    from testbed.experiments.describe import describe, setting_differences
+    from testbed.views.tables import differences_table, run_table
+
+    loaded = [load_run(path) for path in runs]
+    differences = setting_differences(loaded)
+
+    def for_people(console: "Console") -> None:
+        for result in loaded:
+            console.print(run_table(result))
+        if len(loaded) > 1:
+            console.print(differences_table(loaded[0], loaded[1]))
+
+    _show(as_json, {"runs": [describe(result) for result in loaded], "differences": differences}, for_people)
+
+
+@app.command()
+def timeline(
+    run_: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a saved run.")],
+    png: Annotated[Path, typer.Option("--png", metavar="FILE", help="Where to draw it.")],
+    start: Annotated[
+        float | None, typer.Option("--start", metavar="S", help="First simulated second.")
+    ] = None,
+    end: Annotated[float | None, typer.Option("--end", metavar="S", help="Last simulated second.")] = None,
+) -> None:
+    """Draw what every device did when."""
+    from testbed.experiments.store import load_run
+    from testbed.views.timeline import plot_timeline
+
+    _check_picture(png)
+    _save_picture(plot_timeline(load_run(run_), start, end), png)
+    sys.stdout.write(f"drew {png}\n")
+
+
+@app.command()
+def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Check Python, torch, threads, package names and the data folder."""
+    from testbed.experiments.doctor import examine
+    from testbed.views.listings import doctor_table
+
+    findings = examine(data)
+    document = {"findings": [finding.to_json() for finding in findings]}
+    _show(as_json, document, lambda console: console.print(doctor_table(findings)))
+    if any(finding.level == "error" for finding in findings):
+        raise RunFailure("something needs mending")
+
+
+def _scenario(name: str, set_: list[str] | None, kernel: str | None, placement: str | None) -> "Scenario":
+    """Return the scenario with the overrides of the command line."""
+    from testbed.experiments.overrides import parse_override
+    from testbed.experiments.scenario import Scenario
+
+    chosen = Scenario.load(name)
+    for text in set_ or []:
+        chosen = chosen.set(*parse_override(text))
+    for key, value in (("run.kernel", kernel), ("run.placement", placement)):
+        chosen = chosen if value is None else chosen.set(key, value)
+    return chosen
+
+
+def _check_picture(path: Path | None) -> None:
+    """Refuse a picture that could not be drawn, before a long run."""
+    if path is not None and path.suffix.lower() != ".png":
+        raise RequestError(f"{path}: a picture is a .png file")
+
+
+def _save_picture(figure: Any, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
+    except OSError as error:
+        raise RequestError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _show(as_json: bool, document: dict[str, Any], show: Callable[["Console"], None]) -> None:
     """Print one JSON document, or let `show` print for a person."""
     if as_json:
         sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
@@ -101,9 +289,12 @@ def _show(as_json: bool, document: dict[str, Any], show: Any) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line; the only place where errors become messages and exit codes."""
+    """Run the command line: the only place where errors become messages and exit codes."""
     try:
-        code = app(standalone_mode=False)
+        app(standalone_mode=False)
+        code = 0
+    except click.exceptions.Exit as leaving:
+        code = leaving.exit_code
     except click.exceptions.ClickException as error:
         error.show()
         code = 2
@@ -112,8 +303,11 @@ def main() -> NoReturn:
     except RunFailure as error:
         code = _complain(error, 1)
     except (KeyboardInterrupt, click.exceptions.Abort):
-        code = _complain("interrupted; a run that was not finished left nothing behind", 130)
-    sys.exit(code if isinstance(code, int) else 0)
+        code = _complain("interrupted; what was not finished left nothing behind", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    sys.exit(code)
 
 
 def _complain(message: object, code: int) -> int:

@@ -6,62 +6,163 @@ __all__ = ["PARTS"]
 
 PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "availability": {
-        "always": ("testbed.devices.availability:AlwaysAvailable", "everybody, all the time"),
+        "always": (
+            "testbed.devices.availability:AlwaysAvailable",
+            "everybody is there all the time (limit case)",
+        ),
         "bernoulli-blocks": (
             "testbed.devices.availability:BernoulliBlocks",
-            "each device is there in each block with one probability, independently",
+            "there in each block of time with one probability, independently (our choice)",
         ),
     },
     "dataset": {
-        "digits": ("testbed.learning.datasets.digits:DigitsDataset", "1797 images 8x8 of scikit-learn, always at hand"),
-        "fashion-mnist": ("testbed.learning.datasets.idx:FashionMnistDataset", "70,000 clothes 28x28, from the data folder"),
-        "mnist": ("testbed.learning.datasets.idx:MnistDataset", "70,000 digits 28x28, from the data folder"),
+        "digits": (
+            "testbed.learning.datasets.digits:DigitsDataset",
+            "8x8 digits of scikit-learn, 1437/360, always available",
+        ),
+        "fashion-mnist": (
+            "testbed.learning.datasets.idx:FashionMnistDataset",
+            "28x28 clothing, 60,000/10,000, from the data folder (Xiao et al. 2017)",
+        ),
+        "mnist": (
+            "testbed.learning.datasets.idx:MnistDataset",
+            "28x28 digits, 60,000/10,000, from the data folder (LeCun et al.)",
+        ),
     },
     "device": {
-        "custom": ("testbed.devices.profiles:DeviceProfile", "every field stated in the scenario"),
-        "cpu-ryzen-7-5800x": ("testbed.devices.profiles:DeviceProfile", "292 GFLOP/s effective, 24 GB, 142 W"),
-        "gpu-a100-sxm4-40gb": ("testbed.devices.profiles:DeviceProfile", "5848 GFLOP/s effective, 40 GB, 400 W"),
-        "gpu-h100-sxm5-80gb": ("testbed.devices.profiles:DeviceProfile", "20072 GFLOP/s effective, 80 GB, 700 W"),
-        "gpu-v100-sxm2-16gb": ("testbed.devices.profiles:DeviceProfile", "4700 GFLOP/s effective, 16 GB, 300 W"),
-        "jetson-agx-orin-15w": ("testbed.devices.profiles:DeviceProfile", "194 GFLOP/s effective, 56 GB, 15 W"),
-        "jetson-agx-orin-30w": ("testbed.devices.profiles:DeviceProfile", "383 GFLOP/s effective, 56 GB, 30 W"),
-        "jetson-agx-orin-50w": ("testbed.devices.profiles:DeviceProfile", "1017 GFLOP/s effective, 56 GB, 50 W"),
-        "jetson-agx-orin-maxn": ("testbed.devices.profiles:DeviceProfile", "1597 GFLOP/s effective, 56 GB, 60 W"),
-        "jetson-agx-xavier-10w": ("testbed.devices.profiles:DeviceProfile", "80 GFLOP/s effective, 28 GB, 10 W"),
-        "jetson-agx-xavier-15w": ("testbed.devices.profiles:DeviceProfile", "206 GFLOP/s effective, 28 GB, 15 W"),
-        "jetson-agx-xavier-30w": ("testbed.devices.profiles:DeviceProfile", "276 GFLOP/s effective, 28 GB, 30 W"),
-        "jetson-agx-xavier-maxn": ("testbed.devices.profiles:DeviceProfile", "423 GFLOP/s effective, 28 GB, 40 W"),
-        "jetson-tx2-max-n": ("testbed.devices.profiles:DeviceProfile", "200 GFLOP/s effective, 6 GB, 15 W"),
-        "jetson-tx2-max-p": ("testbed.devices.profiles:DeviceProfile", "172 GFLOP/s effective, 6 GB, 15 W"),
-        "jetson-tx2-max-q": ("testbed.devices.profiles:DeviceProfile", "131 GFLOP/s effective, 6 GB, 7.5 W"),
-        "jetson-xavier-nx-10w": ("testbed.devices.profiles:DeviceProfile", "184 GFLOP/s effective, 6 GB, 10 W"),
-        "jetson-xavier-nx-15w": ("testbed.devices.profiles:DeviceProfile", "253 GFLOP/s effective, 6 GB, 15 W"),
-        "jetson-xavier-nx-20w": ("testbed.devices.profiles:DeviceProfile", "253 GFLOP/s effective, 6 GB, 20 W"),
-        "phone-snapdragon-8-gen-2": ("testbed.devices.profiles:DeviceProfile", "627 GFLOP/s effective, 6 GB, 5 W"),
-        "phone-snapdragon-845": ("testbed.devices.profiles:DeviceProfile", "218 GFLOP/s effective, 3 GB, 4 W"),
+        "cpu-ryzen-7-5800x": (
+            "testbed.devices.profiles:DeviceProfile",
+            "a desktop CPU, 8 cores with AVX2: 292 GFLOP/s effective (AMD specifications)",
+        ),
+        "custom": (
+            "testbed.devices.profiles:DeviceProfile",
+            "a device whose every field the scenario states",
+        ),
+        "gpu-a100-sxm4-40gb": (
+            "testbed.devices.profiles:DeviceProfile",
+            "NVIDIA A100 SXM4: 5.8 TFLOP/s effective in FP32 (NVIDIA data sheet)",
+        ),
+        "gpu-h100-sxm5-80gb": (
+            "testbed.devices.profiles:DeviceProfile",
+            "NVIDIA H100 SXM5: 20 TFLOP/s effective in FP32 (NVIDIA data sheet)",
+        ),
+        "gpu-v100-sxm2-16gb": (
+            "testbed.devices.profiles:DeviceProfile",
+            "NVIDIA V100 SXM2: 4.7 TFLOP/s effective in FP32 (NVIDIA data sheet)",
+        ),
+        "jetson-agx-orin-15w": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson AGX Orin 64 GB, 15 W mode: 194 GFLOP/s effective (NVIDIA nvpmodel table)",
+        ),
+        "jetson-agx-orin-30w": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson AGX Orin 64 GB, 30 W mode: 383 GFLOP/s effective (NVIDIA nvpmodel table)",
+        ),
+        "jetson-agx-orin-50w": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson AGX Orin 64 GB, 50 W mode: 1.0 TFLOP/s effective (NVIDIA nvpmodel table)",
+        ),
+        "jetson-agx-orin-maxn": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson AGX Orin 64 GB, MAXN: 1.6 TFLOP/s effective, 60 W (NVIDIA nvpmodel table)",
+        ),
+        "jetson-agx-xavier-10w": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson AGX Xavier, 10 W mode, half its cores: 80 GFLOP/s effective (NVIDIA nvpmodel table)",
+        ),
+        "jetson-agx-xavier-15w": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson AGX Xavier, 15 W mode: 206 GFLOP/s effective (NVIDIA nvpmodel table)",
+        ),
+        "jetson-agx-xavier-30w": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson AGX Xavier, 30 W mode: 276 GFLOP/s effective (NVIDIA nvpmodel table)",
+        ),
+        "jetson-agx-xavier-maxn": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson AGX Xavier, MAXN: 423 GFLOP/s effective, 40 W (NVIDIA nvpmodel table)",
+        ),
+        "jetson-tx2-max-n": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson TX2, Max-N: 200 GFLOP/s effective, 15 W (NVIDIA nvpmodel table)",
+        ),
+        "jetson-tx2-max-p": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson TX2, Max-P: 172 GFLOP/s effective, 15 W (NVIDIA nvpmodel table)",
+        ),
+        "jetson-tx2-max-q": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson TX2, Max-Q: 131 GFLOP/s effective, 7.5 W (NVIDIA nvpmodel table)",
+        ),
+        "jetson-xavier-nx-10w": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson Xavier NX, 10 W mode: 184 GFLOP/s effective (NVIDIA nvpmodel table)",
+        ),
+        "jetson-xavier-nx-15w": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson Xavier NX, 15 W mode: 253 GFLOP/s effective (NVIDIA nvpmodel table)",
+        ),
+        "jetson-xavier-nx-20w": (
+            "testbed.devices.profiles:DeviceProfile",
+            "Jetson Xavier NX, 20 W mode: 253 GFLOP/s effective (NVIDIA nvpmodel table)",
+        ),
+        "phone-snapdragon-8-gen-2": (
+            "testbed.devices.profiles:DeviceProfile",
+            "a fast phone, Adreno 740 GPU: 627 GFLOP/s effective (public specifications)",
+        ),
+        "phone-snapdragon-845": (
+            "testbed.devices.profiles:DeviceProfile",
+            "an older phone, Adreno 630 GPU: 218 GFLOP/s effective (public specifications)",
+        ),
     },
     "kernel": {
-        "serial": ("testbed.learning.kernels.serial:SerialKernel", "one job at a time: the reference"),
-        "batched": ("testbed.learning.kernels.batched:BatchedKernel", "many clients' jobs in one call"),
-        "none": ("testbed.learning.kernels.none:NoKernel", "trains nothing: the timeline of a dry run"),
+        "batched": (
+            "testbed.learning.kernels.batched:BatchedKernel",
+            "many clients' jobs in one call",
+        ),
+        "none": (
+            "testbed.learning.kernels.none:NoKernel",
+            "trains nothing: the timeline of a dry run",
+        ),
+        "serial": (
+            "testbed.learning.kernels.serial:SerialKernel",
+            "one job at a time: the reference",
+        ),
     },
     "model": {
-        "logistic-regression": ("testbed.learning.models.logistic_regression:LogisticRegression", "one linear layer"),
-        "mlp": ("testbed.learning.models.mlp:Mlp", "linear layers with rectifiers between them"),
-        "paper-cnn": ("testbed.learning.models.paper_cnn:PaperCnn", "Air-FedGA's CNN for 28x28 images"),
+        "logistic-regression": (
+            "testbed.learning.models.logistic_regression:LogisticRegression",
+            "one linear layer; convex",
+        ),
+        "mlp": (
+            "testbed.learning.models.mlp:Mlp",
+            "linear layers with ReLU; hidden = [512, 512] is Air-FedGA's LR",
+        ),
+        "paper-cnn": (
+            "testbed.learning.models.paper_cnn:PaperCnn",
+            "two 5x5 convolutions and a hidden layer (Air-FedGA's CNNs)",
+        ),
     },
     "partition": {
-        "dirichlet": ("testbed.learning.partition:DirichletPartition", "class shares drawn from Dirichlet(alpha)"),
-        "iid": ("testbed.learning.partition:IidPartition", "a random share of everything for everybody"),
-        "pathological": ("testbed.learning.partition:PathologicalPartition", "a fixed number of classes per client"),
+        "dirichlet": (
+            "testbed.learning.partition:DirichletPartition",
+            "each class split by Dirichlet(alpha) over clients (Yurochkin et al. 2019)",
+        ),
+        "iid": (
+            "testbed.learning.partition:IidPartition",
+            "a random, equal share of all samples for everybody",
+        ),
+        "pathological": (
+            "testbed.learning.partition:PathologicalPartition",
+            "a fixed number of classes per client, in order (Air-FedGA)",
+        ),
     },
-    "placement": {"inline": ("testbed.learning.placement.inline:InlinePlacement", "in this process, in order")},
-    "slowdown": {
-        "none": ("testbed.devices.slowdown:NoSlowdown", "all devices equally fast"),
-        "pareto": ("testbed.devices.slowdown:ParetoSlowdown", "heavy-tailed: Pareto(shape), capped"),
-        "uniform": ("testbed.devices.slowdown:UniformSlowdown", "kappa ~ U[low, high], as in Air-FedGA"),
+    "placement": {
+        "inline": (
+            "testbed.learning.placement.inline:InlinePlacement",
+            "in this process, in order",
+        ),
     },
-    "world": {"federation": ("algorithms.worlds.federation:Federation", "a server, its clients, one radio cell")},
     "scenario": {
         "air-fedga": (
             "testbed.scenarios:air-fedga.toml",
@@ -74,6 +175,26 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "air-fedga-stragglers": (
             "testbed.scenarios:air-fedga-stragglers.toml",
             "as the default, with Pareto(1.2) device speeds up to 30 times apart",
+        ),
+    },
+    "slowdown": {
+        "none": (
+            "testbed.devices.slowdown:NoSlowdown",
+            "every device as fast as its profile (limit case)",
+        ),
+        "pareto": (
+            "testbed.devices.slowdown:ParetoSlowdown",
+            "slower by a heavy-tailed factor, a few stragglers: Pareto from 1, capped (our choice)",
+        ),
+        "uniform": (
+            "testbed.devices.slowdown:UniformSlowdown",
+            "slower by a factor uniform between two bounds (Air-FedGA 2025: U[1, 10])",
+        ),
+    },
+    "world": {
+        "federation": (
+            "algorithms.worlds.federation:Federation",
+            "a server, its clients, one radio cell",
         ),
     },
 }

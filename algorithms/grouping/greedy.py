@@ -42,7 +42,7 @@ def place_greedily(problem: GroupingProblem, constants: PlanningConstants, xi: f
         rows, slowest_s = rows[fits], slowest_s[fits]
         joined = tally.terms_of(tally.histograms[rows] + tally.client_histograms[client], slowest_s)
         totals = tally.terms.sum(axis=0) - tally.terms[rows] + joined
-        _, position = tally.best(totals, np.maximum(slowest_s, tally.slowest_s.max()))
+        _, position = tally.best(totals, max(time_s, tally.slowest_s.max()))
         tally.place(client, int(rows[position]))
     return tally.partition()
 

@@ -1,4 +1,4 @@
-"""Local search over partitions: move one client, or swap two with different labels, while the rank falls.
+"""Local search over partitions: move one client, or swap two, while the rank falls.
 
 Our choice (the paper has only the greedy pass). In every pass each client in id order takes its best change,
 if that beats the partition as it stands and keeps both groups within the allowed spread of training times;
@@ -59,8 +59,8 @@ def best_move(tally: Tally, client: int, allowed_s: float) -> tuple[Rank, int]:
     left = tally.terms_of(tally.histograms[own] - histogram, tally.slowest_without_s[client])
     joined = tally.terms_of(tally.histograms[rows] + histogram, slowest_s)
     totals = tally.terms.sum(axis=0) - tally.terms[own] - tally.terms[rows] + left + joined
-    elsewhere_s = max(np.delete(tally.slowest_s, own).max(), tally.slowest_without_s[client])
-    rank, position = tally.best(totals, np.maximum(slowest_s, elsewhere_s))
+    # Nobody leaves or joins, so the slowest client of all stays who it is.
+    rank, position = tally.best(totals, tally.slowest_s.max())
     return rank, int(rows[position])
 
 
@@ -74,19 +74,13 @@ def best_swap(tally: Tally, client: int, allowed_s: float) -> tuple[Rank, int]:
     other_slowest_s = np.maximum(tally.slowest_without_s, times[client])
     other_fastest_s = np.minimum(tally.fastest_without_s, times[client])
     fits = (own_slowest_s - own_fastest_s <= allowed_s) & (other_slowest_s - other_fastest_s <= allowed_s)
-    fits &= (tally.group_of != own) & (histograms != histograms[client]).any(axis=1)
+    fits &= tally.group_of != own
     partners = np.flatnonzero(fits)
     if len(partners) == 0:
         return _NO_CHANGE
     rows, exchanged = tally.group_of[partners], histograms[partners] - histograms[client]
-    own_slowest_s, other_slowest_s = own_slowest_s[partners], other_slowest_s[partners]
     totals = tally.terms.sum(axis=0) - tally.terms[own] - tally.terms[rows]
-    totals += tally.terms_of(tally.histograms[own] + exchanged, own_slowest_s)
-    totals += tally.terms_of(tally.histograms[rows] - exchanged, other_slowest_s)
-    # The slowest untouched group: the slowest but the own, or the runner-up where that is the partner's.
-    untouched_s = np.where(np.arange(len(tally.slowest_s)) == own, -np.inf, tally.slowest_s)
-    first = np.argmax(untouched_s)
-    runner_up_s = np.delete(untouched_s, first).max()
-    elsewhere_s = np.where(rows == first, runner_up_s, untouched_s[first])
-    rank, position = tally.best(totals, np.maximum(elsewhere_s, np.maximum(own_slowest_s, other_slowest_s)))
+    totals += tally.terms_of(tally.histograms[own] + exchanged, own_slowest_s[partners])
+    totals += tally.terms_of(tally.histograms[rows] - exchanged, other_slowest_s[partners])
+    rank, position = tally.best(totals, tally.slowest_s.max())
     return rank, int(partners[position])

@@ -91,7 +91,7 @@ class Tally:
 
     def rank(self) -> Rank:
         """Return the rank of the groups as they stand."""
-        infeasible, values = self.ranks(self.terms.sum(axis=0)[None], self.slowest_s.max()[None])
+        infeasible, values = self.ranks(self.terms.sum(axis=0)[None], self.slowest_s.max())
         return bool(infeasible[0]), float(values[0])
 
     def open_rows(self) -> IntArray:
@@ -116,8 +116,14 @@ class Tally:
         weighted = rates * samples / self.problem.num_samples
         return np.stack([rates, weighted, weighted * distances**2], axis=-1)
 
-    def ranks(self, totals: FloatArray, slowest_s: FloatArray) -> tuple[npt.NDArray[np.bool_], FloatArray]:
-        """Return (no value, Lcal or delta), each (num_candidates,), of sums R, P, Q and slowest times [s]."""
+    def ranks(self, totals: FloatArray, slowest_s: float) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+        """Return (no value, Lcal or delta), each (num_candidates,).
+
+        Parameters
+        ----------
+        totals : (num_candidates, 3) the sums R, P and Q.
+        slowest_s : the longest training time of all placed clients [s], the same for every candidate.
+        """
         rate, weighted, distant = totals[:, 0], totals[:, 1], totals[:, 2]
         delta = np.asarray(self.constants.residual(distant / weighted))
         gap_fraction = np.minimum((self.constants.target_gap - delta) / self._gap, MAX_GAP_FRACTION)
@@ -128,7 +134,7 @@ class Tally:
         longest_s = slowest_s + self.problem.upload_time_s
         return ~feasible, np.where(feasible, (1.0 / rate + longest_s) * rounds, delta)
 
-    def best(self, totals: FloatArray, slowest_s: FloatArray) -> tuple[Rank, int]:
+    def best(self, totals: FloatArray, slowest_s: float) -> tuple[Rank, int]:
         """Return the best rank among candidates and its position, of equals (up to rounding) the first.
 
         Exact ties are common: while all groups hold one class each, delta does not depend on who joins which.

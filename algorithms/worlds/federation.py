@@ -41,7 +41,9 @@ FLOAT32_BITS = 32
 class Algorithm(Protocol):
     """A federated method: settings, and the processes it starts in a federation."""
 
-    reads_trained_values: ClassVar[bool]  # whether a decision depends on them; if none does, neither does the timeline
+    reads_trained_values: ClassVar[
+        bool
+    ]  # whether a decision depends on them; if none does, neither does the timeline
 
     def start(self, fed: "Federation") -> None:
         """Form groups and start their processes; called once, at time zero."""
@@ -89,11 +91,17 @@ class Federation:
         """Return the groups that `grouping` makes of the clients from their speeds and data, and record them."""
         workload, upload_s = self.workload, self.cell.airtime_s
         training_s = self.fleet.training_time_s(workload.job_flop)
-        problem = GroupingProblem(training_s, workload.data_sizes, workload.label_histograms, upload_s)
+        sizes, histograms = (
+            workload.data_sizes.astype(np.float64),
+            workload.label_histograms.astype(np.float64),
+        )
+        problem = GroupingProblem(training_s, sizes, histograms, upload_s)
         record_group = self.simulation.records.open(GROUP)
         record_member = self.simulation.records.open(MEMBERSHIP)
         groups = []
-        for index, members in enumerate(grouping.partition(problem, self.simulation.stream(Purpose.GROUPING))):
+        for index, members in enumerate(
+            grouping.partition(problem, self.simulation.stream(Purpose.GROUPING))
+        ):
             group = Group(index, tuple(sorted(members)), workload.data_sizes)
             slowest_s = float(training_s[list(group.members)].max())
             distance = workload.label_distance_of(group.members)
@@ -112,11 +120,11 @@ class Federation:
 
     def broadcast(self, group: Group) -> Process:
         """Send the current global model to the members who are there (waiting for the first); return the `Base`."""
-        cause_id = yield from self._wait_for_somebody(group)
+        cause_id: int = yield from self._wait_for_somebody(group)
         present = [c for c in group.members if self._is_here(c)]
         self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
         version, vector = self.server.version, self.server.vector
-        arrivals = dict.fromkeys(present, cause_id)
+        arrivals: dict[int, int] = dict.fromkeys(present, cause_id)
         if not self.one_by_one:
             deliveries = yield from self.cell.send_down(present, self.payload_bits, cause_id)
             arrivals = {client: span_id for client, (span_id, _) in deliveries.items()}
@@ -246,7 +254,9 @@ class Federation:
             returns_s = min(self.absences.next_change_s(client, now_s) for client in group.members)
             yield self.simulation.env.timeout(returns_s - now_s)
         if self.simulation.now_s > start_s:
-            cause_id = self.simulation.records.span("server", "wait", start_s, self.simulation.now_s, cause_id)
+            cause_id = self.simulation.records.span(
+                "server", "wait", start_s, self.simulation.now_s, cause_id
+            )
         return cause_id
 
     def _is_here(self, client: int) -> bool:
@@ -254,4 +264,6 @@ class Federation:
 
     def _left_out(self, group: Group, clients: Iterable[int], status: str) -> None:
         for client in sorted(clients):
-            self._record_participation(self.simulation.now_s, group.index, client, status, self.server.version)
+            self._record_participation(
+                self.simulation.now_s, group.index, client, status, self.server.version
+            )

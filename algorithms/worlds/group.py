@@ -27,7 +27,7 @@ class Group:
     def weights(self, clients: Sequence[int]) -> npt.NDArray[np.float64]:
         """Return the aggregation weights a_i = d_i / sum d of `clients`, which sum to one."""
         sizes = self.data_sizes[list(clients)].astype(np.float64)
-        return sizes / sizes.sum()
+        return np.asarray(sizes / sizes.sum())
 
     def share_of(self, clients: Sequence[int]) -> float:
         """Return the share of all samples that `clients` hold: beta_j if all members are given."""

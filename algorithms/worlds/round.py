@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from algorithms.power_control.plan import ChannelState
 from algorithms.worlds.group import Group
-from channels.cell import Turn
-from testbed.learning.jobs import Handle
+from channels.turn import Turn
+from testbed.learning.jobs import Handle, TrainingOutput
 
 __all__ = ["Base", "Results", "RoundTurn", "Trained"]
 
@@ -32,7 +32,14 @@ class Trained:
     outcome: str  # completed, late or lost
     ready_s: float
     span_id: int
-    handle: Handle
+    handle: Handle[TrainingOutput] | None  # None if the model never reached the member
+
+    @property
+    def parameters(self) -> npt.NDArray[np.float32]:
+        """What was learnt, `(num_entries,)`. Reading computes every outstanding job."""
+        if self.handle is None:
+            raise RuntimeError(f"client {self.client} trained nothing")
+        return self.handle.value().parameters
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class RoundTurn:
     @property
     def models(self) -> npt.NDArray[np.float32]:
         """What the clients learnt, `(num_clients, num_entries)`. Reading computes every outstanding job."""
-        return np.stack([member.handle.value().parameters for member in self.trained])
+        return np.stack([member.parameters for member in self.trained])
 
     def __enter__(self) -> "RoundTurn":
         return self

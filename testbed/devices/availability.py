@@ -7,14 +7,14 @@ one root seed meets the same absences.
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Final, Protocol, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from testbed.devices.energy import Interval, duration_s, union
+from testbed.devices.energy import Interval, clipped, duration_s, union
 from testbed.errors import RequestError, RunFailure
 from testbed.settings import Fraction, Part, PositiveSeconds, Seconds, Settings
 from testbed.streams import Purpose
@@ -170,37 +170,39 @@ class Absences:
         """Return whether a device is away at a time and never comes back."""
         return not self.is_available(device, time_s) and math.isinf(self.next_change_s(device, time_s))
 
-    def intervals(self, device: int, until_s: float) -> list[Interval]:
-        """Return when a device is away between 0 and a time, as disjoint intervals in order [s]."""
-        found: list[Interval] = []
-        start_s = 0.0
-        while start_s < until_s:
-            end_s = min(self.next_change_s(device, start_s, until_s), until_s)
-            if not self.is_available(device, start_s):
-                found.append((start_s, end_s))
-            start_s = end_s
-        return found
+    def intervals(self, devices: Iterable[int], until_s: float) -> dict[int, list[Interval]]:
+        """Return when each of `devices` is away between 0 and a time, as disjoint intervals in order [s]."""
+        chosen = sorted(set(devices))
+        away: dict[int, list[Interval]] = {
+            device: clipped(self._faults.get(device, ()), until_s) for device in chosen
+        }
+        # Block by block for all at once: a block's vector is drawn once, however large the population.
+        for block, interval in self._blocks(until_s):
+            for position in np.flatnonzero(~self._mask(block)[chosen]):
+                away[chosen[position]].append(interval)
+        return {device: union(parts) for device, parts in away.items()}
 
     def absent_s(self, until_s: float) -> FloatArray:
         """Return how long each device is away between 0 and a time, (num_devices,) [s]."""
         absent_s = np.zeros(self.num_devices)
+        for block, (start_s, end_s) in self._blocks(until_s):
+            absent_s += (end_s - start_s) * ~self._mask(block)
+        for device, parts in self.intervals(self._faults, until_s).items():
+            absent_s[device] = duration_s(parts)
+        return absent_s
+
+    def _blocks(self, until_s: float) -> Iterator[tuple[int, Interval]]:
         last = self._block(until_s)
         for block in range(last + 1):
-            start_s = 0.0 if block == 0 else block * self._length_s
-            end_s = until_s if block == last else (block + 1) * self._length_s
-            absent_s += (end_s - start_s) * ~self._mask(block)
-        for device in self._faults:
-            absent_s[device] = duration_s(self.intervals(device, until_s))
-        return absent_s
+            start_s = block * self._length_s if block else 0.0
+            yield block, (start_s, until_s if block == last else (block + 1) * self._length_s)
 
     def _block(self, time_s: float) -> int:
         if math.isinf(self._length_s):
             return 0
-        # The quotient may be rounded across a block's edge; the edges themselves decide.
         block = int(time_s // self._length_s)
-        if time_s >= (block + 1) * self._length_s:
-            return block + 1
-        return block - 1 if time_s < block * self._length_s else block
+        # An edge is rounded, perhaps down onto this time: the edges themselves decide.
+        return block + 1 if time_s >= (block + 1) * self._length_s else block
 
     def _mask(self, block: int) -> BoolArray:
         mask = self._masks.get(block)

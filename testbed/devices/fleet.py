@@ -131,9 +131,9 @@ class Fleet:
         none_s = np.zeros(len(self))
         accounts = np.stack([none_s, none_s, absent_s, elapsed_s - absent_s])
         computing, transmitting = self._activities()
-        for index in sorted(computing.keys() | transmitting.keys()):
-            away = self.absences.intervals(index, elapsed_s)
-            accounts[:, index] = split_time(elapsed_s, computing[index], transmitting[index], away)
+        away = self.absences.intervals(computing.keys() | transmitting.keys(), elapsed_s)
+        for index, absent in away.items():
+            accounts[:, index] = split_time(elapsed_s, computing[index], transmitting[index], absent)
         return accounts
 
     def _activities(self) -> tuple[dict[int, list[Interval]], dict[int, list[Interval]]]:

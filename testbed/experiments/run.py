@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as distribution_version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import nn
@@ -32,7 +32,16 @@ from testbed.learning.workload import Workload
 from testbed.simulation import Simulation
 from testbed.streams import Purpose, stream
 
-__all__ = ["ModelSource", "Observer", "Progress", "execute"]
+__all__ = [
+    "Experiment",
+    "ModelSource",
+    "Observer",
+    "Progress",
+    "World",
+    "execute",
+    "prepare",
+    "torch_threads",
+]
 
 ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
 
@@ -48,6 +57,47 @@ class Progress:
 
 
 Observer: TypeAlias = Callable[[Progress], None]
+
+
+class World(Protocol):
+    """What a scenario builds (`algorithms.worlds.federation.Federation` is one)."""
+
+    def start(self) -> None:
+        """Schedule what happens; called once, at time zero."""
+        ...
+
+    def close(self) -> None:
+        """Settle accounts when the run is over."""
+        ...
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A world that is built and not yet run, with its clock and its workload."""
+
+    simulation: Simulation
+    workload: Workload
+    world: World
+
+    def run(self) -> str:
+        """Carry the clock to the end, settle accounts and evaluations, and return why the run ended.
+
+        Raises
+        ------
+        RunFailure : a deadlock, an update that is not finite, a dead link; what happened before it is settled too.
+        """
+        try:
+            self.world.start()
+            reason = self.simulation.run()
+        except RunFailure:
+            self._settle()
+            raise
+        self._settle()
+        return reason
+
+    def _settle(self) -> None:
+        self.world.close()
+        self.workload.evaluator.close(self.simulation.now_s)
 
 
 def execute(
@@ -68,26 +118,40 @@ def execute(
     ------
     RequestError : the seed or the data cannot be accepted; nothing has run.
     """
-    if seed < 0:
-        raise RequestError(f"seed = {seed}: must be at least 0")
     started = time.perf_counter()
-    with _torch_threads(scenario.run.num_threads):
+    with torch_threads(scenario.run.num_threads):
         data = dataset if dataset is not None else scenario.data.dataset.load(data_dir)
-        simulation = Simulation(seed, scenario.run.horizon_s)
-        workload = _workload(scenario, simulation, data, model, kernel or scenario.run.kernel)
-        workload.watch = _watcher(simulation, workload.evaluator, observe)
-        world = catalogue.load("world", scenario.header.world)(simulation, workload, scenario.world)
+        experiment = prepare(scenario, seed, data, model=model, kernel=kernel, observe=observe)
+        simulation, workload = experiment.simulation, experiment.workload
         status, detail = "done", ""
         try:
-            world.start()
-            detail = simulation.run()
-            world.close()
-            workload.evaluator.close()
+            detail = experiment.run()
         except RunFailure as failure:
             status, detail = "failed", str(failure)
-    document = _document(scenario, data if dataset is not None else None, workload if model is not None else None)
+    document = _document(
+        scenario, data if dataset is not None else None, workload if model is not None else None
+    )
     meta = _meta(scenario, data, status, detail, simulation.now_s, time.perf_counter() - started)
     return RunResult(run_id(document, seed), document, seed, meta, simulation.records.tables())
+
+
+def prepare(
+    scenario: ResolvedScenario,
+    seed: int,
+    data: Dataset,
+    *,
+    model: ModelSource | None = None,
+    kernel: str | None = None,
+    observe: Observer | None = None,
+) -> Experiment:
+    """Return the world of a scenario, built and not yet started; parameters as for `execute`."""
+    if seed < 0:
+        raise RequestError(f"seed = {seed}: must be at least 0")
+    simulation = Simulation(seed, scenario.run.horizon_s)
+    workload = _workload(scenario, simulation, data, model, kernel or scenario.run.kernel)
+    workload.watch = _watcher(simulation, workload.evaluator, observe)
+    world = catalogue.load("world", scenario.header.world)(simulation, workload, scenario.world)
+    return Experiment(simulation, workload, world)
 
 
 def _workload(
@@ -144,7 +208,7 @@ def _watcher(
 
 
 @contextmanager
-def _torch_threads(num_threads: int) -> Iterator[None]:
+def torch_threads(num_threads: int) -> Iterator[None]:
     """Use that many intra-op threads inside: the bytes of a run depend on them."""
     before = torch.get_num_threads()
     torch.set_num_threads(num_threads)
@@ -158,10 +222,16 @@ def _document(scenario: ResolvedScenario, data: Dataset | None, workload: Worklo
     """Return the resolved scenario with a user's own data and module named by what they are."""
     document = dict(scenario.document)
     if data is not None:
-        document["data"] = document["data"] | {"dataset": {"kind": "own", "name": data.name, "sha256": data.digest()}}
+        document["data"] = document["data"] | {
+            "dataset": {"kind": "own", "name": data.name, "sha256": data.digest()}
+        }
     if workload is not None:
         task = workload.task
-        document["model"] = {"kind": "own", "name": type(task.model).__qualname__, "num_entries": task.layout.size}
+        document["model"] = {
+            "kind": "own",
+            "name": type(task.model).__qualname__,
+            "num_entries": task.layout.size,
+        }
     return document
 
 
@@ -178,7 +248,8 @@ def _meta(
         "placement": scenario.run.placement,
         "num_threads": scenario.run.num_threads,
         "data_sha256": dict(data.sources),
-        "versions": {"python": platform.python_version()} | {name: distribution_version(name) for name in names},
+        "versions": {"python": platform.python_version()}
+        | {name: distribution_version(name) for name in names},
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "system": platform.system(),
         "wall_s": wall_s,

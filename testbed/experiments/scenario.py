@@ -24,7 +24,7 @@ from testbed.learning.datasets.dataset import Dataset
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["DATA_VARIABLE", "Scenario"]
+__all__ = ["DATA_VARIABLE", "Scenario", "data_folder", "read_scenario"]
 
 DATA_VARIABLE = "AIRWAN_DATA"
 
@@ -49,7 +49,7 @@ class Scenario:
         ------
         RequestError : no such name or file, or a file that is not TOML.
         """
-        text, where = _read(str(name_or_path))
+        text, where = read_scenario(str(name_or_path))
         try:
             return cls(tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
@@ -96,7 +96,7 @@ class Scenario:
         """
         scenario = self.resolve()
         if out is not None:
-            check_writable(Path(out).parent)
+            check_writable(Path(out))
         folder = data_folder(data_dir, scenario)
         result = execute(scenario, seed, data_dir=folder, model=model, dataset=dataset, observe=observe)
         if out is not None:
@@ -112,7 +112,13 @@ def data_folder(given: str | Path | None, scenario: ResolvedScenario) -> Path | 
     return Path(chosen) if chosen else None
 
 
-def _read(name_or_path: str) -> tuple[str, str]:
+def read_scenario(name_or_path: str) -> tuple[str, str]:
+    """Return the text of a shipped scenario or of a file, and the words by which messages call it.
+
+    Raises
+    ------
+    RequestError : no such name or file, or a file that is not text.
+    """
     shipped = catalogue.entries("scenario")
     name = catalogue.canonical(name_or_path)
     if name in shipped:

@@ -262,6 +262,6 @@ def words_on_seeds(num_seeds: int, significance: float = 0.05) -> str:
         how_many = "one seed" if num_seeds == 1 else "no seed"
         return f"{how_many}: no interval can be given and no difference tested; use at least {needed} seeds"
     return (
-        f"{num_seeds} seeds: no sign or Wilcoxon test can give p below {smallest_p_value(num_seeds):.2g}; "
+        f"{num_seeds} seeds: no sign or Wilcoxon test can give p below {smallest_p_value(num_seeds):.3g}; "
         f"{needed} seeds can reach p < {significance:g}"
     )

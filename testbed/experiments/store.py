@@ -25,7 +25,9 @@ from testbed.experiments.result import RunResult
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_writable", "is_run", "list_runs", "load_run", "run_id", "save_run"]
+    from testbed.experiments.resolve import ResolvedScenario
+
+__all__ = ["check_writable", "default_directory", "is_run", "list_runs", "load_run", "run_id", "save_run"]
 
 _FORMAT: Final = 1
 _META: Final = "meta.json"
@@ -42,6 +44,16 @@ def run_id(resolved_scenario: Mapping[str, Any], seed: int) -> str:
     content = {"scenario": resolved_scenario, "seed": seed}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def default_directory(root: Path, scenario: "ResolvedScenario", seed: int) -> Path:
+    """Return where a run is saved unless the user says otherwise: by what it is, and the start of its run id.
+
+    The same settings under the same seed have the same place; any other setting has another, so that no run
+    replaces a different one.
+    """
+    digits = run_id(scenario.document, seed)[:6]
+    return root / f"{scenario.header.name}-{scenario.algorithm}-seed-{seed}-{digits}"
 
 
 def is_run(directory: Path) -> bool:

@@ -101,7 +101,7 @@ class Evaluator:
         self._num_known = 0  # grid points whose evaluation has been computed, from the first on
 
     def commit(self, version: int, time_s: float, parameters: State) -> None:
-        """Take note that `version`, with these parameters (num_entries,), is the current one from `time_s` on.
+        """Take note that `version` with these parameters, (num_entries,), is current from `time_s` on.
 
         A grid time exactly at a commit sees the new version.
         """
@@ -111,7 +111,7 @@ class Evaluator:
         self._current, self._current_handle, self._last_commit_s = (version, parameters), None, time_s
 
     def close(self, end_s: float | None = None) -> None:
-        """Fill the grid to the horizon (or `end_s`, for a run without one) and write the rows in time order."""
+        """Fill the grid to the horizon (or `end_s`, for a run without one) and write its rows."""
         end_s = self._horizon_s if end_s is None else end_s
         if not math.isfinite(end_s):
             raise ValueError("an evaluation grid without a horizon needs an end")
@@ -136,9 +136,7 @@ class Evaluator:
             return None
         time_s, _, handle = self._grid[self._num_known - 1]
         output = handle.value()
-        return (
-            None if output is None else (time_s, float(output.num_correct.sum() / output.num_samples.sum()))
-        )
+        return None if output is None else (time_s, float(output.num_correct.sum() / output.num_samples.sum()))
 
     @property
     def latest_accuracy(self) -> float | None:

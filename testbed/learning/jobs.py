@@ -175,9 +175,7 @@ class Jobs:
         """Compute `asked` and every outstanding job that can still be read before the horizon."""
         if asked._job is None:
             raise RuntimeError("a discarded job was read")
-        handles = [
-            h for h in self._outstanding.values() if h is asked or h.earliest_read_s <= self._horizon_s
-        ]
+        handles = [h for h in self._outstanding.values() if h is asked or h.earliest_read_s <= self._horizon_s]
         for handle in handles:
             del self._outstanding[handle._number]
         jobs = [handle._job for handle in handles if handle._job is not None]
@@ -186,9 +184,7 @@ class Jobs:
         for chunk, outputs in zip(chunks, self.placement.run(chunks), strict=True):
             family = chunk.family
             num_jobs = len(chunk.jobs)
-            self._record_chunk(
-                now_s, kernel, placement, family.name, num_jobs, chunk.num_lanes, family.reason
-            )
+            self._record_chunk(now_s, kernel, placement, family.name, num_jobs, chunk.num_lanes, family.reason)
             for position, output in zip(chunk.positions, outputs, strict=True):
                 handles[position]._fulfil(output)
 
@@ -197,7 +193,7 @@ class Jobs:
         client, index, base_version, _ = update
         if not (np.isfinite(output.update_norm) and np.isfinite(output.train_loss)):
             raise NonFiniteUpdateError(
-                f"client {client} diverged in round {base_version} (its job {index}): its update is not finite, "
+                f"client {client} diverged in round {base_version}: its update (job {index}) is not finite, "
                 f"read at t = {self._clock():g} s; a smaller learning rate may help"
             )
         if self.kernel.computes:

@@ -5,7 +5,7 @@ after flattening, with a linear layer and ends with one. Anything else has an em
 hooks, shared or frozen weights may mean something this module cannot see.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -27,18 +27,22 @@ class LinearLayer:
 def linear_layers(module: nn.Module) -> tuple[LinearLayer, ...]:
     """Return the layers of a plain stack in order; empty if the model is anything else.
 
-    >>> [layer.rectified for layer in linear_layers(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3,
-    2)))] [True, False] >>> linear_layers(nn.Sequential(nn.Linear(4, 3), nn.Tanh())) ()
+    >>> model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    >>> [layer.rectified for layer in linear_layers(model)]
+    [True, False]
+    >>> linear_layers(nn.Sequential(nn.Linear(4, 3), nn.Tanh()))
+    ()
     """
-    if type(module) is not nn.Sequential or _is_modified(module):
+    if type(module) is not nn.Sequential:
+        return ()
+    leaves = list(_leaves(module, ""))
+    if _is_modified(module, [leaf for _, leaf in leaves]):
         return ()
     layers: list[LinearLayer] = []
-    for name, leaf in _leaves(module, ""):
+    for name, leaf in leaves:
         if type(leaf) is nn.Linear:
             bias = None if leaf.bias is None else f"{name}.bias"
-            layers.append(
-                LinearLayer(f"{name}.weight", bias, leaf.in_features, leaf.out_features, rectified=False)
-            )
+            layers.append(LinearLayer(f"{name}.weight", bias, leaf.in_features, leaf.out_features, rectified=False))
         elif type(leaf) is nn.ReLU and layers:
             layers[-1] = _rectified(layers[-1])
         elif type(leaf) is nn.Flatten and not layers:
@@ -46,12 +50,14 @@ def linear_layers(module: nn.Module) -> tuple[LinearLayer, ...]:
                 return ()
         elif type(leaf) is not nn.Identity:
             return ()
-    return tuple(layers) if layers and not layers[-1].rectified else ()
+    # A single output is a binary classifier's log-odds, not a score a class.
+    ends_in_scores = bool(layers) and not layers[-1].rectified and layers[-1].num_outputs > 1
+    return tuple(layers) if ends_in_scores else ()
 
 
-def _is_modified(module: nn.Module) -> bool:
+def _is_modified(module: nn.Module, leaves: Sequence[nn.Module]) -> bool:
     """Tell whether hooks, sharing or freezing make the stack more than its layers."""
-    parameters = [p for m in module.modules() for p in m.parameters(recurse=False)]
+    parameters = [p for leaf in leaves for p in leaf.parameters()]
     shared = len({id(p) for p in parameters}) < len(parameters)
     frozen = not all(p.requires_grad for p in parameters)
     hooked = any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in module.modules())

@@ -28,7 +28,7 @@ _SMALLEST_WIDTH = 32
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How many optimiser steps of what batch a job takes: exactly one of `local_steps` and `local_epochs` is set.
+    """How many steps of what batch a job takes: exactly one of `local_steps` and `local_epochs` is set.
 
     >>> plan = BatchPlan(10, local_epochs=2)
     >>> plan.num_steps(25), plan.samples_per_job(25), plan.width(25)
@@ -62,9 +62,9 @@ class BatchPlan:
         return 1 if self.batch_size == "full" else math.ceil(num_samples / self.batch_size)
 
     def samples_per_job(self, num_samples: int) -> int:
-        """Return the samples that all steps of a job visit together: what the job's cost is proportional to."""
+        """Return the samples that all steps of a job visit together: its cost is proportional to them."""
         epochs, steps = divmod(self.num_steps(num_samples), self.steps_per_epoch(num_samples))
-        return epochs * num_samples + min(steps * self.width(num_samples), num_samples)
+        return epochs * num_samples + steps * self.width(num_samples)
 
     def width(self, num_samples: int) -> int:
         """Return the size of the largest batch that a client with that many samples can draw."""
@@ -138,7 +138,7 @@ def make_training_job(
     plan: BatchPlan,
     root_seed: int,
 ) -> TrainingJob:
-    """Return the `index`-th training job of a client, with all its luck drawn from stream (TRAIN, client, index).
+    """Return the `index`-th training job of a client, its luck drawn from stream (TRAIN, client, index).
 
     Parameters
     ----------

@@ -106,9 +106,7 @@ class LearningTask:
         self.trainable = tuple(name for name, tensor in self._travelling.items() if tensor.requires_grad)
         self._initial = self.unload()
         trial = slice(0, _NUM_TRIAL_SAMPLES)
-        self.traits = observe(
-            self.model, self.train_inputs[trial].clone(), self.train_labels[trial], self.num_classes
-        )
+        self.traits = observe(self.model, self.train_inputs[trial].clone(), self.train_labels[trial], self.num_classes)
 
     def initial_state(self) -> State:
         """Return a copy of the state the model was given with, (num_entries,)."""
@@ -139,7 +137,7 @@ def _travelling_tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]
     for name, tensor in module.state_dict(keep_vars=True).items():
         if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
             continue
-        place = (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape))
+        place = (tensor.untyped_storage().data_ptr(), int(tensor.storage_offset()), tuple(tensor.shape))
         if tensor.numel() == 0 or place not in seen:
             seen.add(place)
             yield name, tensor
@@ -152,5 +150,5 @@ def _staying_buffers(module: nn.Module) -> Iterator[torch.Tensor]:
 
 
 def _shared_tensor(array: npt.NDArray[np.float32] | npt.NDArray[np.int64]) -> torch.Tensor:
-    """Return a tensor over the same memory; a copy of a read-only array, which PyTorch would complain about."""
+    """Return a tensor over the same memory, or a copy if the array is read-only: PyTorch would complain."""
     return torch.from_numpy(array) if array.flags.writeable else torch.tensor(array)

@@ -40,7 +40,7 @@ class ForwardTraits:
     mixes_samples : the scores of one sample depend on the others in its batch.
     convolves : it contains convolutions.
     unused : the trainable parameters no gradient reaches.
-    vmap_complaint : why `torch.func.vmap` cannot run it; empty where it can.
+    vmap_complaint : why `torch.func.vmap` cannot run it; empty where it can, or where nobody would ask.
     layers : its layers if it is a plain stack of linear layers and rectifiers; empty for any other model.
     saved_entries_per_sample : numbers that autograd keeps for a sample between forward and backward.
     """
@@ -56,7 +56,7 @@ class ForwardTraits:
 
 
 def observe(module: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, num_classes: int) -> ForwardTraits:
-    """Return the traits of a model, from a trial on a few samples; the model and the global generator stay as they were.
+    """Return the traits of a model by a trial on a few samples; model and global generator stay as they were.
 
     Parameters
     ----------
@@ -82,15 +82,19 @@ def observe(module: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, num_c
         trainable = {name: p for name, p in trial.named_parameters() if p.requires_grad}
         loss = masked_mean_loss(scores, labels, torch.ones(len(inputs)))
         gradients = dict(zip(trainable, _gradients(loss, trainable), strict=True))
-        alone = not (draws or changes)
+        mixes = not (draws or changes) and _mixes_samples(trial, inputs, scores)
+        layers = linear_layers(module)
+        convolves = any(isinstance(m, nn.modules.conv._ConvNd) for m in trial.modules())
+        # The first vmap of a process costs seconds of imports: tried only where it may be used.
+        tries_vmap = not (draws or changes or mixes or layers or convolves)
         return ForwardTraits(
             draws=draws,
             changes_buffers=changes,
-            mixes_samples=alone and _mixes_samples(trial, inputs, scores),
-            convolves=any(isinstance(m, nn.modules.conv._ConvNd) for m in trial.modules()),
+            mixes_samples=mixes,
+            convolves=convolves,
             unused=tuple(name for name, gradient in gradients.items() if gradient is None),
-            vmap_complaint=_vmap_complaint(trial, inputs, labels, gradients) if alone else "",
-            layers=linear_layers(module),
+            vmap_complaint=_vmap_complaint(trial, inputs, labels, gradients) if tries_vmap else "",
+            layers=layers,
             saved_entries_per_sample=num_saved // len(inputs),
         )
 
@@ -156,11 +160,12 @@ def _vmap_complaint(
     """Return why two lanes of this model cannot be computed by vmap, or nothing."""
     twice = {name: torch.stack([t.detach()] * 2) for name, t in module.named_parameters()}
     trained = {name: twice.pop(name) for name in gradients}
-    lanes = torch.func.vmap(torch.func.grad(lane_loss(module)), in_dims=(0, 0, None, None, None))
+    lanes = torch.func.vmap(torch.func.grad(lane_loss(module)))
+    batch = (torch.stack([part] * 2) for part in (inputs, labels, torch.ones(len(inputs))))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # PyTorch warns where it would loop over the lanes instead
-            found = lanes(trained, twice, inputs, labels, torch.ones(len(inputs)))
+            found = lanes(trained, twice, *batch)
     except (*_TORCH_ERRORS, Warning) as error:
         return _first_line(error)
     for name, gradient in gradients.items():

@@ -3,21 +3,14 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+    from testbed.experiments.run import Progress as Snapshot
+
 __all__ = ["RunProgress", "progress_bar"]
-
-
-class Snapshot(Protocol):
-    """Where a run is (`testbed.experiments.run.Progress` is one)."""
-
-    time_s: float
-    horizon_s: float
-    version: int
-    accuracy: float | None
 
 
 class RunProgress:
@@ -29,7 +22,7 @@ class RunProgress:
         self._started = 0
         self._task = None if bar is None else bar.add_task("", total=num_runs)
 
-    def observer(self, label: str) -> Callable[[Snapshot], None] | None:
+    def observer(self, label: str) -> "Callable[[Snapshot], None] | None":
         """Return the function to be called with a run's progress; None when nobody watches."""
         done = self._started
         self._started += 1
@@ -37,7 +30,7 @@ class RunProgress:
             return None
         bar, task = self._bar, self._task
 
-        def observe(at: Snapshot) -> None:
+        def observe(at: "Snapshot") -> None:
             accuracy = "" if at.accuracy is None else f", accuracy {at.accuracy:.3f}"
             count = f"{done + 1}/{self._num_runs} " if self._num_runs > 1 else ""
             bar.update(

@@ -1,8 +1,8 @@
 """The timeline: one lane per device, the uplink above them, and the global versions they made.
 
-What a device was doing is drawn from its spans: computing in the colour of its group, transmitting in dark ink,
-absent in grey. Waiting is what is left: there, and neither computing nor transmitting. Lanes are sorted by group,
-so that the groups' rhythms, their waiting for the slowest member and their queueing for the uplink show at once.
+What a device was doing is drawn from its spans: computing in the colour of its group, transmitting in dark
+ink, absent hatched. Waiting is what is left: there, and neither computing nor transmitting. Lanes are sorted by
+group, so that the groups' rhythms, the waiting for the slowest member and the queueing for the uplink show.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ _ABSENT: Final = "#B0B0B0"
 
 @dataclass(frozen=True)
 class _Lanes:
-    """The groups in order, each with its name and devices, and the lane of every device; `y` grows downwards."""
+    """The groups in order, each with its name and devices, and every device's lane; `y` grows downwards."""
 
     names: tuple[str, ...]
     numbers: tuple[int, ...]
@@ -84,7 +84,14 @@ def plot_timeline(run: RunResult, start_s: float | None = None, end_s: float | N
     num_rows = min(len(lanes.names), _MOST_ROWS)
     figure = new_figure()
     grid = figure.add_gridspec(
-        3, 1, left=_LEFT, right=_RIGHT, top=_TOP, bottom=_BOTTOM, hspace=0.035, height_ratios=(2 + num_rows, 7, 60)
+        3,
+        1,
+        left=_LEFT,
+        right=_RIGHT,
+        top=_TOP,
+        bottom=_BOTTOM,
+        hspace=0.035,
+        height_ratios=(2 + num_rows, 7, 60),
     )
     versions, uplink, lane_axes = (figure.add_subplot(grid[row, 0]) for row in range(3))
     _draw_versions(versions, run, lanes, window)
@@ -118,7 +125,7 @@ def _window(run: RunResult, start_s: float | None, end_s: float | None) -> tuple
 
 
 def _slowest_period(run: RunResult) -> tuple[int, float] | None:
-    """Return the slowest group and its period [s]: as it was, or as planned where it made fewer than two updates."""
+    """Return the slowest group and its period [s]: as it was, or as planned if it made fewer than two updates."""
     groups, times_s = run.column("version", "group"), run.column("version", "time_s")
     periods = dict(zip(run.column("group", "group"), run.column("group", "planned_period_s"), strict=True))
     for group in np.unique(groups):
@@ -139,7 +146,7 @@ def _lanes(run: RunResult) -> _Lanes:
     for device in sorted(devices):
         groups.setdefault(int(group_of.get(device, -1)), []).append(device)
     numbers = sorted(groups, key=lambda number: (number < 0, number))
-    names = ["devices" if number < 0 or len(numbers) == 1 else f"group {number}" for number in numbers]
+    names = [f"group {number}" if number >= 0 and len(numbers) > 1 else "devices" for number in numbers]
     y: dict[int, float] = {}
     for position, number in enumerate(numbers):
         for device in groups[number]:
@@ -171,7 +178,7 @@ def _draw_boxes(axes: "Axes", y: Sequence[float] | Floats, height: float, spans:
     low, high = middle - height / 2, middle + height / 2
     corners = [(start_s, low), (start_s, high), (end_s, high), (end_s, low)]
     vertices = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)
-    # Short spans keep the width of their edge, or an over-the-air transmission would vanish beside its training.
+    # Short spans keep the width of their edge, or a transmission would vanish beside the training before it.
     axes.add_collection(PolyCollection(list(vertices), **style))
 
 
@@ -222,10 +229,11 @@ def _draw_devices(axes: "Axes", spans: _Spans, lanes: _Lanes, window: Window) ->
             own = spans.where((positions == position) & (spans.kind == kind))
             _draw_boxes(axes, [lanes.y[device] for device in own.owner], 0.8, own, **style)
     axes.set_ylim(lanes.bottom, -0.5)
-    every = 1 + len(lanes.y) // 60
-    shown = [device for devices in lanes.members for device in devices[::every]]
+    # Numbers of more than 60 lanes would run into one another: then only the first of each group has one.
+    step = 1 if len(lanes.y) <= 60 else max(len(lanes.y) // len(lanes.members), 10)
+    shown = [device for devices in lanes.members for device in devices[::step]]
     axes.set_yticks([lanes.y[device] for device in shown], [str(device) for device in shown])
-    axes.tick_params(axis="y", labelsize=9 if len(shown) > 25 else 11, length=0, pad=3)
+    axes.tick_params(axis="y", labelsize=9 if len(lanes.y) > 25 else 11, length=0, pad=3)
     axes.spines["left"].set_visible(False)
 
 
@@ -245,31 +253,36 @@ def _label_groups(axes: "Axes", run: RunResult, lanes: _Lanes) -> None:
     beside = axes.get_yaxis_transform()  # x as a fraction of the axes' width, y in lanes
     for position, devices in enumerate(lanes.members):
         first, last = lanes.y[devices[0]] - 0.4, lanes.y[devices[-1]] + 0.4
-        axes.plot(
-            [-0.024, -0.024], [first, last], color=colour_of(position), linewidth=4, transform=beside, clip_on=False,
-            solid_capstyle="butt",
-        )  # fmt: skip
+        bar = axes.vlines(-0.024, first, last, color=colour_of(position), linewidth=4, transform=beside)
+        bar.set_clip_on(False)
         room_px = (last - first) * height_px
         share = shares.get(lanes.numbers[position])
-        lines = [lanes.names[position], f"{len(devices)} device{'s' if len(devices) > 1 else ''}"]
+        size = f"{len(devices)} device{'s' if len(devices) > 1 else ''}"
+        lines = [lanes.names[position], size] if lanes.names[position] != "devices" else [size]
         lines += [f"{100 * share:.3g} % of data"] if share is not None else []
         text = "\n".join(lines[: max(1, int(room_px // 18))])
         if room_px >= 9:
-            size = 12 if room_px >= 18 else 8
-            axes.text(-0.031, (first + last) / 2, text, transform=beside, ha="right", va="center", fontsize=size)
+            middle, points = (first + last) / 2, 12 if room_px >= 18 else 8
+            axes.text(-0.031, middle, text, transform=beside, ha="right", va="center", fontsize=points)
 
 
 def _add_heading(figure: "Figure", run: RunResult, window: Window, about: str) -> None:
     from matplotlib.patches import Patch
 
-    headline = f"{run.algorithm}, scenario {run.name}, seed {run.seed}: {window[0]:.4g} s to {window[1]:.4g} s"
+    headline = f"{run.algorithm}, {run.name}, seed {run.seed}: {window[0]:.4g} s to {window[1]:.4g} s"
     figure.text(_LEFT, 0.957, headline, ha="left", fontsize=18, color=INK)
-    figure.text(_RIGHT, 0.91, about, ha="right", fontsize=12, color=MUTED_INK)
+    figure.text(_RIGHT, 0.959, about, ha="right", fontsize=12, color=MUTED_INK)
     styles = _styles(MUTED)
     waiting = Patch(facecolor=MUTED, alpha=0.2, linewidth=0)
     handles = [Patch(**styles["compute"]), waiting, Patch(**styles["transmit"]), Patch(**styles["absent"])]
     names = ["computing, in the colour of the group", "waiting", "transmitting", "absent"]
-    place = (_LEFT - 0.007, 0.945)
     figure.legend(
-        handles, names, loc="upper left", bbox_to_anchor=place, ncols=4, frameon=False, fontsize=12, columnspacing=1.6
+        handles,
+        names,
+        loc="upper left",
+        bbox_to_anchor=(_LEFT - 0.007, 0.945),
+        ncols=4,
+        columnspacing=1.6,
+        frameon=False,
+        fontsize=12,
     )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from testbed.errors import RequestError, RunFailure, nearest_names, unknown_name
 
-MANY = settings(deadline=None)
+PATIENT = settings(deadline=None)
 
 words = st.text(string.ascii_lowercase + "-", min_size=1, max_size=12)
 vocabularies = st.lists(words, unique=True, max_size=12)
@@ -19,7 +19,7 @@ def test_a_wrong_request_is_a_bad_value_and_a_failed_run_is_not_a_wrong_request(
     assert not issubclass(RequestError, RunFailure)
 
 
-@MANY
+@PATIENT
 @given(words, vocabularies, st.integers(1, 5))
 def test_near_names_are_known_names_and_few(name, known, limit):
     near = nearest_names(name, known, limit)
@@ -27,13 +27,13 @@ def test_near_names_are_known_names_and_few(name, known, limit):
     assert set(near) <= set(known)
 
 
-@MANY
+@PATIENT
 @given(words, vocabularies)
 def test_a_known_name_is_nearest_to_itself(name, known):
     assert nearest_names(name, [*known, name])[0] == name
 
 
-@MANY
+@PATIENT
 @given(words, vocabularies, st.randoms(use_true_random=False))
 def test_the_order_of_the_known_names_does_not_matter(name, known, luck):
     shuffled = list(known)

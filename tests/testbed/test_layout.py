@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from testbed.errors import RequestError
 from testbed.layout import Layout
 
-MANY = settings(deadline=None)
+PATIENT = settings(deadline=None)
 
 shapes = st.lists(st.integers(0, 4), max_size=3).map(tuple)
 tensors = st.lists(st.tuples(st.text("abc.", min_size=1, max_size=4), shapes), unique_by=lambda pair: pair[0])
 MLP = Layout([("0.weight", (3, 2)), ("0.bias", (3,)), ("2.weight", (1, 3)), ("2.bias", (1,)), ("scale", ())])
 
 
-@MANY
+@PATIENT
 @given(tensors)
 def test_the_views_of_a_vector_put_together_are_the_vector(described):
     layout = Layout(described)
@@ -27,7 +27,7 @@ def test_the_views_of_a_vector_put_together_are_the_vector(described):
     assert np.array_equal(np.concatenate([np.empty(0), *(view.ravel() for view in views)]), vector)
 
 
-@MANY
+@PATIENT
 @given(tensors)
 def test_slots_follow_each_other_without_gap_in_the_given_order(described):
     layout = Layout(described)
@@ -37,7 +37,7 @@ def test_slots_follow_each_other_without_gap_in_the_given_order(described):
     assert [slot.name for slot in layout] == [name for name, _ in described]
 
 
-@MANY
+@PATIENT
 @given(tensors)
 def test_equal_descriptions_are_equal_layouts(described):
     assert Layout(described) == Layout([(name, list(shape)) for name, shape in described])
@@ -84,12 +84,12 @@ def test_a_pattern_selects_the_tensors_it_matches_in_order(pattern, slices):
     assert MLP.select(pattern) == slices
 
 
-@MANY
-@given(tensors)
+@PATIENT
+@given(tensors.filter(len))
 def test_everything_selected_is_the_whole_vector(described):
-    if described:
-        covered = np.concatenate([np.arange(99)[part] for part in Layout(described).select("*")])
-        assert covered.tolist() == list(range(Layout(described).size))[:99] or Layout(described).size > 99
+    layout = Layout(described)
+    entries = np.arange(layout.size)
+    assert np.array_equal(np.concatenate([entries[part] for part in layout.select("*")]), entries)
 
 
 @pytest.mark.parametrize("pattern", ["1.weight", "0.Weight", "bias", ""])

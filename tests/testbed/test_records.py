@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from testbed.records import NO_CAUSE, SPAN, TRAINING, TRANSFER, Column, Recorder, Schema
 
-MANY = settings(deadline=None)
+PATIENT = settings(deadline=None)
 
 EVERYTHING = Schema.of(
     "everything",
@@ -57,7 +57,7 @@ def test_a_span_is_recorded_as_it_was():
     }  # fmt: skip
 
 
-@MANY
+@PATIENT
 @given(ROWS)
 def test_what_went_in_comes_out_in_order_and_unchanged(rows):
     recorder = filled(*rows)

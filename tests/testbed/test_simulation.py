@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from testbed.errors import RunFailure
 from testbed.simulation import DeadlockError, Simulation
 
-MANY = settings(deadline=None)
+PATIENT = settings(deadline=None)
 
 HORIZONS = [pytest.param(math.inf, id="no-horizon"), pytest.param(10.0, id="horizon-10-s")]
 
@@ -83,7 +83,7 @@ def test_a_run_finished_exactly_at_the_horizon_keeps_its_own_reason():
     assert simulation.run() == "target reached"
 
 
-@MANY
+@PATIENT
 @given(st.lists(st.floats(0.001, 20.0), min_size=1, max_size=8), st.floats(0.001, 100.0))
 def test_exactly_the_events_up_to_the_horizon_happen(waits_s, horizon_s):
     simulation, seen, due, now_s = Simulation(0, horizon_s), [], [], 0.0

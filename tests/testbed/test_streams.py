@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from testbed.simulation import Simulation
 from testbed.streams import Purpose, stream
 
-MANY = settings(deadline=None)
+PATIENT = settings(deadline=None)
 
 ids = st.lists(st.integers(0, 2**32 - 1), max_size=4).map(tuple)
 addresses = st.tuples(st.integers(0, 2**64), st.sampled_from(Purpose), ids)
@@ -19,7 +19,7 @@ def numbers(root_seed: int, purpose: Purpose, *ids: int) -> tuple[int, ...]:
     return tuple(stream(root_seed, purpose, *ids).bit_generator.random_raw(4).tolist())
 
 
-@MANY
+@PATIENT
 @given(st.lists(addresses, min_size=1, max_size=4), st.integers(0, 7))
 def test_an_address_keeps_its_numbers_whatever_else_is_drawn_and_in_whatever_order(places, num_draws):
     alone = [numbers(seed, purpose, *ids) for seed, purpose, ids in places]
@@ -28,7 +28,7 @@ def test_an_address_keeps_its_numbers_whatever_else_is_drawn_and_in_whatever_ord
     assert [numbers(seed, purpose, *ids) for seed, purpose, ids in reversed(places)] == alone[::-1]
 
 
-@MANY
+@PATIENT
 @given(addresses, addresses)
 def test_another_address_has_other_numbers(one, other):
     (seed, purpose, ids), (other_seed, other_purpose, other_ids) = one, other
@@ -55,7 +55,7 @@ def test_a_seed_or_id_out_of_range_is_refused(seed, ids):
         stream(seed, Purpose.NOISE, *ids)
 
 
-@MANY
+@PATIENT
 @given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 2**32 - 1))
 def test_vectors_of_a_population_are_prefix_stable(num_devices, num_more, block):
     def draws(count: int) -> list[np.ndarray]:

@@ -26,8 +26,8 @@ LARGE = {"": 0, "k": 3, "M": 6, "G": 9, "T": 12}
 SMALL = {"n": -9, "u": -6, "\u00b5": -6, "\u03bc": -6, "m": -3}  # both letters mu of Unicode
 BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40}
 
-MANY = settings(deadline=None)
-FEW = settings(MANY, max_examples=25)
+PATIENT = settings(deadline=None)
+FEW = settings(PATIENT, max_examples=25)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 # As people write them: up to six decimals.
@@ -102,7 +102,7 @@ def test_bits_and_loose_spellings_are_never_taken_for_bytes(text):
         parse_quantity(text, "byte")
 
 
-@MANY
+@PATIENT
 @given(value=finite, before=spaces, between=spaces, after=spaces)
 def test_white_space_means_nothing(value, before, between, after):
     assert parse_quantity(f"{before}{value!r}{between}ms{after}", "s") == parse_quantity(f"{value!r} ms", "s")
@@ -169,21 +169,21 @@ def test_decibels_of_textbook_ratios():
     assert parse_quantity("-204 dBW/Hz", "W/Hz") == pytest.approx(3.981071705534969e-21)
 
 
-@MANY
+@PATIENT
 @given(decibels)
 def test_decibels_survive_the_round_trip(ratio_db):
     assert linear_to_db(db_to_linear(ratio_db)) == pytest.approx(ratio_db, abs=1e-9)
     assert w_to_dbm(dbm_to_w(ratio_db)) == pytest.approx(ratio_db, abs=1e-9)
 
 
-@MANY
+@PATIENT
 @given(decibels, decibels)
 def test_adding_decibels_multiplies_ratios(first_db, second_db):
     product = db_to_linear(first_db) * db_to_linear(second_db)
     assert db_to_linear(first_db + second_db) == pytest.approx(product, rel=1e-9)
 
 
-@MANY
+@PATIENT
 @given(decibels)
 def test_a_level_is_a_power_in_watts(level):
     assert parse_quantity(f"{level!r} dBm", "W") == dbm_to_w(level)

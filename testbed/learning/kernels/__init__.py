@@ -1,4 +1,4 @@
-"""Kernels: the arithmetic by which jobs are computed; a kernel decides the bytes of a result, and nothing else does.
+"""Kernels: the arithmetic by which jobs are computed; a kernel alone decides the bytes of a result.
 
 Reading order: `protocol` (jobs, outputs, families, chunks and the rule that forms them), `serial` (the
 reference, one job at a time), `lanes` (what lies side by side in a chunk), `dense` (stacks of linear layers

@@ -5,7 +5,8 @@ The choice is a rule about the model, stated here and recorded with every chunk:
 1. a forward that draws, changes its buffers or mixes samples: serial;
 2. a plain stack of linear layers and rectifiers: `dense`;
 3. convolutions: serial, for vmap of a convolution is slower than one job at a time;
-4. whatever `torch.func` can batch, with matrices that keep the lanes aligned: `vmap`;
+4. whatever `torch.func` can batch, of at most 80,000 entries and with matrices that keep the lanes aligned:
+   `vmap`;
 5. everything else: serial.
 """
 
@@ -14,7 +15,7 @@ from typing import ClassVar
 from testbed.learning.kernels.dense import dense_family
 from testbed.learning.kernels.protocol import EvaluationJob, Family, Job, evaluation_family
 from testbed.learning.kernels.serial import evaluate, serial_family
-from testbed.learning.kernels.vmap import misaligned_tensor, vmap_family
+from testbed.learning.kernels.vmap import MOST_ENTRIES, misaligned_tensor, vmap_family
 from testbed.learning.task import LearningTask
 from testbed.settings import Part
 
@@ -51,11 +52,11 @@ def _obstacle(task: LearningTask) -> str:
         return ""
     if traits.convolves:
         return "convolutions are faster one job at a time"
+    if task.layout.size > MOST_ENTRIES:
+        return "a model of this size is as fast one job at a time"
     if traits.vmap_complaint:
         return f"torch.func cannot batch it: {traits.vmap_complaint}"
     if traits.unused and task.optimizer.weight_decay:
         return f"weight decay leaves the unused {traits.unused[0]} alone"
     misaligned = misaligned_tensor(task)
-    return (
-        f"the size of {misaligned} is not a multiple of 16: lanes would be misaligned" if misaligned else ""
-    )
+    return f"the size of {misaligned} is not a multiple of 16: lanes would be misaligned" if misaligned else ""

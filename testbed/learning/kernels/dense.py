@@ -1,4 +1,4 @@
-"""Stacks of linear layers by hand: every lane's products in one batched call, the descent fused into the last.
+"""Stacks of linear layers by hand: the products of all lanes in one batched call, the descent fused in.
 
 For one lane with layers z_l = x_l W_l^T + b_l, x_{l+1} = max(z_l, 0) and mean cross-entropy over n samples:
 
@@ -38,9 +38,7 @@ def dense_family(task: LearningTask, width: int) -> Family:
     layers = task.traits.layers
     num_parameters = sum(_aligned(layer.num_outputs) * (_aligned(layer.num_inputs) + 1) for layer in layers)
     # Activations and their gradients; the inputs have none.
-    num_activations = _aligned(layers[0].num_inputs) + 2 * sum(
-        _aligned(layer.num_outputs) for layer in layers
-    )
+    num_activations = _aligned(layers[0].num_inputs) + 2 * sum(_aligned(layer.num_outputs) for layer in layers)
     lane_bytes = 4 * (num_parameters + width * num_activations)
     return Family(
         task,
@@ -70,8 +68,7 @@ def _train_lanes(chunk: Chunk) -> Sequence[Output]:
             stack.descend(scores, activations, batch[1], batch[2])
         stack.store(trained, going_on, alive)
     return [
-        TrainingOutput.of(job, trained[lane], float(losses[lane]))
-        for lane, job in enumerate(lanes[: len(chunk.jobs)])
+        TrainingOutput.of(job, trained[lane], float(losses[lane])) for lane, job in enumerate(lanes[: len(chunk.jobs)])
     ]
 
 
@@ -117,8 +114,10 @@ class _Stack:
     def prepare(
         self, inputs: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return a batch as flat inputs (lanes, width, in), and as targets (lanes, width, classes) and weights
-        (lanes, width, 1) that both contain the factor mask / n."""
+        """Return inputs (lanes, width, in), targets (lanes, width, classes), weights (lanes, width, 1).
+
+        The weights are mask / n, and the targets contain them.
+        """
         inputs = inputs.flatten(2)
         missing = self.weights[0].shape[2] - inputs.shape[2]
         if missing:

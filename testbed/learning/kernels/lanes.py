@@ -24,7 +24,7 @@ def lanes_of(chunk: Chunk) -> tuple[TrainingJob, ...]:
 
 
 def stretches(num_steps: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (first step, last step + 1, lanes that train, lanes that go on afterwards) while that set is the same.
+    """Yield (first step, last step + 1, lanes that train, lanes that go on) while that set is the same.
 
     >>> list(stretches([5, 3, 3]))
     [(0, 3, 3, 1), (3, 5, 1, 0)]
@@ -61,9 +61,7 @@ class LaneBatches:
             # Past its steps a lane computes its last batch again, and nobody looks.
             samples[rows:, lane], counts[rows:, lane] = samples[rows - 1, lane], counts[rows - 1, lane]
         self._samples, self._counts = torch.from_numpy(samples), torch.from_numpy(counts)
-        self._masks = (
-            torch.arange(self.width) < self._counts.unsqueeze(-1)
-        ).float()  # (num_rows, num_lanes, width)
+        self._masks = (torch.arange(self.width) < self._counts.unsqueeze(-1)).float()  # (num_rows, num_lanes, width)
         self._num_rows = num_rows
 
     def __len__(self) -> int:

@@ -34,6 +34,4 @@ class NoKernel(Part):
 
 
 def _skip(chunk: Chunk) -> Sequence[Output]:
-    return [
-        None if isinstance(j, EvaluationJob) else TrainingOutput(j.parameters, 0.0, 0.0) for j in chunk.jobs
-    ]
+    return [None if isinstance(j, EvaluationJob) else TrainingOutput(j.parameters, 0.0, 0.0) for j in chunk.jobs]

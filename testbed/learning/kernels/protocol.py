@@ -34,7 +34,7 @@ _BLOCK: Final = 8192
 
 
 def _frozen_state(task: LearningTask, parameters: State) -> None:
-    """Check a job's state and make it read-only: the job is computed later, and a change would rewrite history."""
+    """Check a job's state and make it read-only: a change before it is computed would rewrite history."""
     if parameters.dtype != np.float32 or parameters.shape != (task.layout.size,):
         found = f"{parameters.dtype} {parameters.shape}"
         raise ValueError(f"parameters must be float32 ({task.layout.size},), got {found}")
@@ -42,7 +42,7 @@ def _frozen_state(task: LearningTask, parameters: State) -> None:
 
 
 def _distance(new: State, old: State) -> float:
-    """Return the Euclidean norm of new minus old, block by block: large temporary arrays cost more than the sum."""
+    """Return the Euclidean norm of new minus old, by blocks: large temporary arrays cost more."""
     total = 0.0
     with np.errstate(over="ignore", invalid="ignore"):  # a diverged job says so when it is read
         for start in range(0, len(new), _BLOCK):
@@ -85,9 +85,7 @@ class TrainingJob:
             found = f"{num_rows} rows, {self.counts.shape} counts and {self.num_steps} steps"
             raise ValueError(f"a job needs one batch for all steps or one a step, got {found}")
         if not 1 <= self.counts.min() <= self.counts.max() <= width <= self.task.batch_width:
-            raise ValueError(
-                f"batches of {self.counts} in {width} columns, the task allows {self.task.batch_width}"
-            )
+            raise ValueError(f"batches of {self.counts} in {width} columns, the task allows {self.task.batch_width}")
 
     @property
     def num_samples(self) -> int:
@@ -173,7 +171,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Jobs of one family that are computed in one go; `positions` are their places in the list they came from."""
+    """Jobs of one family that are computed in one go; `positions` are their places in the whole list."""
 
     family: Family
     positions: tuple[int, ...]
@@ -207,10 +205,8 @@ class Kernel(Protocol):
 
 
 def evaluation_family(task: LearningTask, compute: Callable[[Chunk], Sequence[Output]]) -> Family:
-    """Return the family of the evaluations of a task: one version at a time, in a chunk of as many as there are."""
-    return Family(
-        task, f"{task.name}/evaluate", compute, 2**62, 1, "one version at a time on the whole test set"
-    )
+    """Return the family of the evaluations of a task: one version at a time, all in one chunk."""
+    return Family(task, f"{task.name}/evaluate", compute, 2**62, 1, "one version at a time on the whole test set")
 
 
 def form_chunks(jobs: Sequence[Job], kernel: Kernel) -> list[Chunk]:

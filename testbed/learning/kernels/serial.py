@@ -6,7 +6,7 @@ samples of one minibatch. No module or optimiser is made anew for a job.
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -90,7 +90,8 @@ class _Descent:
 
     def step(self, loss: torch.Tensor) -> None:
         """Go one step down the gradient of `loss`; a parameter it does not depend on stays as it is."""
-        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        found = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        gradients = cast(Sequence[torch.Tensor | None], found)  # the declaration forgets `allow_unused`
         momentum, weight_decay = self.settings.momentum, self.settings.weight_decay
         with torch.no_grad():
             for position, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
@@ -100,9 +101,7 @@ class _Descent:
                     gradient = gradient.add(parameter, alpha=weight_decay)
                 if momentum:
                     velocity = self.velocities[position]
-                    gradient = (
-                        gradient.clone() if velocity is None else velocity.mul_(momentum).add_(gradient)
-                    )
+                    gradient = gradient.clone() if velocity is None else velocity.mul_(momentum).add_(gradient)
                     self.velocities[position] = gradient
                 parameter.add_(gradient, alpha=-self.settings.learning_rate)
 
@@ -117,9 +116,9 @@ def _evaluate(job: EvaluationJob) -> EvaluationOutput:
         scores = class_scores(model(inputs))
         loss_sum += float(sample_losses(scores, labels).sum(dtype=torch.float64))
         hits.append(scores.argmax(dim=1) == labels)
-    labels, hit = task.test_labels.numpy(), torch.cat(hits).numpy()
+    all_labels, hit = task.test_labels.numpy(), torch.cat(hits).numpy()
     return EvaluationOutput(
-        loss=loss_sum / len(labels),
-        num_correct=np.bincount(labels[hit], minlength=task.num_classes),
-        num_samples=np.bincount(labels, minlength=task.num_classes),
+        loss=loss_sum / len(all_labels),
+        num_correct=np.bincount(all_labels[hit], minlength=task.num_classes),
+        num_samples=np.bincount(all_labels, minlength=task.num_classes),
     )

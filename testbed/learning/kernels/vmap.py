@@ -15,10 +15,13 @@ import torch
 from testbed.learning.kernels.dense import ALIGNED_ENTRIES
 from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, stretches
 from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput
-from testbed.learning.task import LearningTask, OptimizerSettings
+from testbed.learning.task import LearningTask, OptimizerSettings, State
 from testbed.learning.traits import lane_loss
 
-__all__ = ["misaligned_tensor", "vmap_family"]
+__all__ = ["MOST_ENTRIES", "misaligned_tensor", "vmap_family"]
+
+# A larger model keeps the processor busy alone, and vmap only moves its lanes through memory.
+MOST_ENTRIES: Final = 80_000
 
 _WIDTH_MULTIPLE: Final = 32
 
@@ -29,7 +32,7 @@ _Tensors = dict[str, torch.Tensor]
 
 
 def misaligned_tensor(task: LearningTask) -> str:
-    """Return the first matrix of the model whose size is not a multiple of 16 numbers; empty if there is none."""
+    """Return the first matrix whose size is not a multiple of 16 numbers; empty if there is none."""
     sizes = ((slot.name, len(slot.shape), slot.stop - slot.start) for slot in task.layout)
     return next((name for name, rank, size in sizes if rank > 1 and size % ALIGNED_ENTRIES), "")
 
@@ -71,32 +74,28 @@ def _train_lanes(chunk: Chunk) -> Sequence[Output]:
         velocities = moving
         _store(task, results, trained | state, going_on, alive)
     return [
-        TrainingOutput.of(job, results[lane], float(losses[lane]))
-        for lane, job in enumerate(lanes[: len(chunk.jobs)])
+        TrainingOutput.of(job, results[lane], float(losses[lane])) for lane, job in enumerate(lanes[: len(chunk.jobs)])
     ]
 
 
 def _load(task: LearningTask, lanes: Sequence[TrainingJob]) -> _Tensors:
     """Return the lanes' states as tensors (num_lanes, *shape) by name."""
     stacked = torch.from_numpy(np.stack([job.parameters for job in lanes]))
-    return {
-        slot.name: stacked[:, slot.start : slot.stop].reshape(len(lanes), *slot.shape).clone()
-        for slot in task.layout
-    }
+    # Copied into memory of PyTorch's own, which is aligned.
+    views = {slot.name: stacked[:, slot.start : slot.stop].reshape(len(lanes), *slot.shape) for slot in task.layout}
+    return {name: view.clone(memory_format=torch.contiguous_format) for name, view in views.items()}
 
 
-def _store(task: LearningTask, results: np.ndarray, tensors: _Tensors, first: int, stop: int) -> None:
+def _store(task: LearningTask, results: State, tensors: _Tensors, first: int, stop: int) -> None:
     for slot in task.layout:
-        results[first:stop, slot.start : slot.stop] = tensors[slot.name][first:stop].flatten(1).numpy()
+        results[first:stop, slot.start : slot.stop] = tensors[slot.name][first:stop].reshape(stop - first, -1).numpy()
 
 
 def _prefix(tensors: _Tensors, num_lanes: int) -> _Tensors:
     return {name: tensor[:num_lanes] for name, tensor in tensors.items()}
 
 
-def _descend(
-    active: _Tensors, velocities: _Tensors, gradients: _Tensors, optimizer: OptimizerSettings
-) -> None:
+def _descend(active: _Tensors, velocities: _Tensors, gradients: _Tensors, optimizer: OptimizerSettings) -> None:
     """Take one step in place; see `OptimizerSettings` for the equation."""
     for name, tensor in active.items():
         gradient = gradients[name]

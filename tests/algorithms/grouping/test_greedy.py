@@ -45,7 +45,7 @@ def table_iii_problem(seed: int) -> GroupingProblem:
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(seed=seeds, xi=spreads)
 def test_every_client_is_in_one_group_whose_training_times_keep_the_spread(
     rule: Any, seed: int, xi: float
@@ -66,7 +66,7 @@ def test_without_any_allowed_spread_distinct_training_times_give_singletons(
     assert rule(xi=0.0).partition(skewed_problem(1), rng) == tuple((i,) for i in range(14))
 
 
-@settings(max_examples=30)
+@settings(max_examples=150, deadline=None)
 @given(seed=seeds, xi=spreads, target_gap=st.sampled_from([0.05, 0.5]))
 def test_vectorised_placement_equals_trying_every_group_one_by_one(
     seed: int, xi: float, target_gap: float

@@ -29,12 +29,9 @@ def moves(groups: Partition, client: int) -> list[Partition]:
     return [partition for partition in moved if partition != groups]
 
 
-def swaps(problem: GroupingProblem, groups: Partition, client: int) -> list[Partition]:
+def swaps(groups: Partition, client: int) -> list[Partition]:
     own = next(group for group in groups if client in group)
-    histograms = problem.label_histograms
-    partners = [
-        k for group in groups if group != own for k in group if (histograms[k] != histograms[client]).any()
-    ]
+    partners = [k for group in groups if group != own for k in group]
     exchange = [{client: k, k: client} for k in partners]
     return [as_partition([[names.get(i, i) for i in group] for group in groups]) for names in exchange]
 
@@ -61,12 +58,10 @@ def test_the_best_move_and_the_best_swap_equal_trying_them_one_by_one(
         move, _ = best_move(tally, client, problem.allowed_spread_s(xi))
         swap, _ = best_swap(tally, client, problem.allowed_spread_s(xi))
         assert move == pytest.approx(best_of(problem, constants, xi, moves(groups, client)), rel=1e-8)
-        assert swap == pytest.approx(
-            best_of(problem, constants, xi, swaps(problem, groups, client)), rel=1e-9
-        )
+        assert swap == pytest.approx(best_of(problem, constants, xi, swaps(groups, client)), rel=1e-9)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(seed=seeds, xi=st.floats(0.0, 1.0), target_gap=target_gaps)
 def test_refinement_never_ranks_worse_than_what_it_started_from(
     seed: int, xi: float, target_gap: float
@@ -87,7 +82,7 @@ def test_after_refinement_no_single_move_or_swap_ranks_better(
     groups = refine(problem, constants, [[i] for i in range(7)], xi, max_passes=100)
     infeasible, value = foresee(problem, constants, groups).rank
     for client in range(7):
-        candidates = moves(groups, client) + swaps(problem, groups, client)
+        candidates = moves(groups, client) + swaps(groups, client)
         rank = best_of(problem, constants, xi, candidates)
         assert (rank[0], rank[1] * (1 + 1e-8)) >= (infeasible, value)
 

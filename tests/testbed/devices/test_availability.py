@@ -51,7 +51,7 @@ def test_a_fault_takes_its_device_away_from_its_start_until_before_its_end() -> 
 
 def test_overlapping_faults_are_one_absence() -> None:
     one = absences(AlwaysAvailable(), (0, 10.0, 20.0), (0, 15.0, 30.0), (0, 30.0, 40.0), (0, 12.0, 13.0))
-    assert one.intervals(0, 100.0) == [(10.0, 40.0)]
+    assert one.intervals([0], 100.0) == {0: [(10.0, 40.0)]}
 
 
 def test_a_fault_without_an_end_is_for_good_and_one_with_an_end_is_not() -> None:
@@ -125,7 +125,7 @@ def test_certain_blocks_never_change(probability: float, there: bool) -> None:
 
 def test_further_devices_change_nobodys_absences() -> None:
     few, many = absences(BLOCKS, num_devices=3), absences(BLOCKS, num_devices=300)
-    assert [few.intervals(d, 1000.0) for d in range(3)] == [many.intervals(d, 1000.0) for d in range(3)]
+    assert few.intervals(range(3), 1000.0) == many.intervals(range(3), 1000.0)
 
 
 def test_asking_in_another_order_gets_the_same_answers() -> None:
@@ -139,18 +139,30 @@ def test_asking_in_another_order_gets_the_same_answers() -> None:
 
 
 def test_forgetting_old_blocks_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = absences(BLOCKS).intervals(1, 1000.0)
+    expected = absences(BLOCKS).intervals([1], 1000.0)
     monkeypatch.setattr("testbed.devices.availability._CACHE_BYTES", 1)
     small = absences(BLOCKS)
-    assert [small.intervals(1, 1000.0) for _ in range(2)] == [expected, expected]
+    assert [small.intervals([1], 1000.0) for _ in range(2)] == [expected, expected]
     assert len(small._masks) == 4
 
 
+def walk(one: Absences, device: int, until_s: float) -> list[tuple[float, float]]:
+    """Return when a device is away by asking for one change after another."""
+    found, start_s = [], 0.0
+    while start_s < until_s:
+        end_s = min(one.next_change_s(device, start_s), until_s)
+        if not one.is_available(device, start_s):
+            found.append((start_s, end_s))
+        start_s = end_s
+    return found
+
+
 @pytest.mark.parametrize("until_s", [0.0, 5.0, 10.0, 123.4, 1000.0])
-def test_absent_time_of_everybody_at_once_is_that_of_each_interval_by_interval(until_s: float) -> None:
+def test_block_by_block_change_by_change_and_all_at_once_agree(until_s: float) -> None:
     one = absences(BLOCKS, (0, 33.0, 47.0), (1, 120.0, None), num_devices=6)
-    each = [duration_s(one.intervals(device, until_s)) for device in range(6)]
-    assert one.absent_s(until_s) == pytest.approx(each)
+    each = {device: walk(one, device, until_s) for device in range(6)}
+    assert one.intervals(range(6), until_s) == each
+    assert one.absent_s(until_s) == pytest.approx([duration_s(each[device]) for device in range(6)])
 
 
 def test_a_bounded_search_finds_what_lies_before_its_bound() -> None:

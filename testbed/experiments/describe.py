@@ -1,0 +1,58 @@
+"""One saved run in a document, and how the settings of several differ."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from testbed.experiments.result import COSTS, RunResult
+from testbed.experiments.summary import explain
+
+__all__ = ["describe", "median_explanation", "setting_differences"]
+
+_FINAL_METRICS = ("accuracy", "loss", "client_accuracy_p10")
+
+
+def describe(run: RunResult) -> dict[str, Any]:
+    """Return what a person asks first of a run, as JSON has it: outcome, final metrics, costs, explanation."""
+    totals = {name: run.cost(name)[1] for name in COSTS}
+    return {
+        "run_id": run.run_id,
+        "scenario": run.name,
+        "algorithm": run.algorithm,
+        "downlink": run.setting("channel.downlink.kind"),
+        "seed": run.seed,
+        "status": run.meta.get("status"),
+        "error": run.meta.get("error"),
+        "simulated_s": run.elapsed_s,
+        "num_versions": len(run.column("version", "version")),
+        "final": {name: run.final(name) for name in _FINAL_METRICS},
+        "total": {name: float(total[-1]) if len(total) else 0.0 for name, total in totals.items()},
+        "explanation": explain(run),
+    }
+
+
+def median_explanation(runs: Sequence[RunResult]) -> dict[str, float | None]:
+    """Return the median over runs of every indicator of `explain`; None where no run has it."""
+    explanations = [explain(run) for run in runs]
+    medians: dict[str, float | None] = {}
+    for name in explanations[0]:
+        values = [value for e in explanations if (value := e[name]) is not None]
+        medians[name] = float(np.median(values)) if values else None
+    return medians
+
+
+def setting_differences(runs: Sequence[RunResult]) -> dict[str, list[Any]]:
+    """Return the settings in which runs differ, the seed included: dotted key -> the value in each run (None: absent)."""
+    flat = [dict(_flatten(run.scenario)) | {"seed": run.seed} for run in runs]
+    keys = sorted({key for settings in flat for key in settings})
+    values = {key: [settings.get(key) for settings in flat] for key in keys}
+    return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

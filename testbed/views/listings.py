@@ -1,0 +1,38 @@
+"""Lists for people: the catalogue, and what the doctor found."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from testbed.catalogue import KINDS, Entry
+from testbed.experiments.doctor import Finding
+
+__all__ = ["catalogue_table", "doctor_table"]
+
+_STYLES = {"ok": "green", "note": "yellow", "error": "bold red"}
+
+
+def catalogue_table(found: Mapping[str, Sequence[Entry]]) -> Table:
+    """Return the parts by kind, each with its line of help; where they come from, if not from here."""
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it is", overflow="fold")
+    for kind, entries in found.items():
+        table.add_row(Text(kind, style="bold"), Text(KINDS[kind], style="italic"))
+        for entry in entries:
+            origin = "" if entry.origin == "airwan" else f" [{entry.origin}]"
+            table.add_row(Text(f"  {entry.name}"), Text(entry.help + origin))
+        table.add_section()
+    return table
+
+
+def doctor_table(findings: Sequence[Finding]) -> Table:
+    """Return the doctor's findings."""
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("what", "", "found"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        table.add_row(finding.subject, Text(finding.level, style=_STYLES[finding.level]), Text(finding.text))
+    return table

@@ -1,0 +1,136 @@
+"""Laws of evaluation: one grid for every method, each version at most once, metrics by their definitions."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import nn
+
+from testbed.learning.evaluation import Evaluator, evaluation_metrics
+from testbed.learning.jobs import Jobs
+from testbed.learning.kernels.none import NoKernel
+from testbed.learning.kernels.protocol import EvaluationOutput, Kernel
+from testbed.learning.kernels.serial import SerialKernel
+from testbed.learning.placement.inline import InlinePlacement
+from testbed.learning.task import LearningTask
+from testbed.records import Recorder
+
+
+class Watched:
+    """An evaluator on the grid 0, 10, ..., 50 s."""
+
+    def __init__(self, make_task: Any, kernel: Kernel | None = None, horizon_s: float = 50.0) -> None:
+        self.task: LearningTask = make_task(lambda: nn.Sequential(nn.Linear(13, 10)))
+        self.records = Recorder()
+        self.jobs = Jobs(kernel or SerialKernel(), InlinePlacement(), lambda: 0.0, horizon_s, self.records)
+        histograms = np.ones((4, 10), dtype=np.int64)
+        self.evaluator = Evaluator(self.jobs, self.task, histograms, 10.0, horizon_s, self.records)
+
+    def commit(self, version: int, time_s: float) -> None:
+        rng = np.random.default_rng(version)
+        state = rng.normal(size=self.task.layout.size).astype(np.float32)
+        self.evaluator.commit(version, time_s, state)
+
+    def accuracies(self) -> dict[float, tuple[int, float]]:
+        rows = [row for row in self.records.rows("evaluation") if row["metric"] == "accuracy"]
+        return {row["time_s"]: (row["version"], row["value"]) for row in rows}
+
+
+@pytest.fixture
+def watched(make_task: Any) -> Watched:
+    return Watched(make_task)
+
+
+def test_a_grid_time_sees_the_version_current_then_and_a_commit_at_that_time_counts(watched: Watched) -> None:
+    for version, time_s in [(0, 0.0), (1, 4.0), (2, 9.0), (3, 20.0), (4, 41.0)]:
+        watched.commit(version, time_s)
+    watched.evaluator.close()
+    versions = {time_s: version for time_s, (version, _) in watched.accuracies().items()}
+    assert versions == {0.0: 0, 10.0: 2, 20.0: 3, 30.0: 3, 40.0: 3, 50.0: 4}
+    assert [row["time_s"] for row in watched.records.rows("evaluation")] == sorted(
+        row["time_s"] for row in watched.records.rows("evaluation")
+    )
+
+
+def test_of_several_commits_at_one_time_the_last_counts(watched: Watched) -> None:
+    for version in (0, 1, 2):
+        watched.commit(version, 0.0)
+    watched.evaluator.close()
+    assert {version for version, _ in watched.accuracies().values()} == {2}
+
+
+def test_each_version_is_evaluated_at_most_once_and_unseen_ones_never(watched: Watched) -> None:
+    for version in range(30):
+        watched.commit(version, version * 0.5)
+    assert watched.jobs.num_outstanding == 2  # those of 0 s and 10 s
+    watched.evaluator.close()
+    (row,) = watched.records.rows("chunk")
+    assert row["num_jobs"] == 3
+    assert {version for version, _ in watched.accuracies().values()} == {0, 20, 29}
+
+
+def test_rows_have_the_accuracy_of_their_version(watched: Watched) -> None:
+    watched.commit(0, 0.0)
+    watched.evaluator.close()
+    state = np.random.default_rng(0).normal(size=watched.task.layout.size).astype(np.float32)
+    weight, bias = (watched.task.layout.view(state, name) for name in ("0.weight", "0.bias"))
+    scores = watched.task.test_inputs.numpy() @ weight.T + bias
+    labels = watched.task.test_labels.numpy()
+    assert watched.accuracies()[50.0][1] == pytest.approx(np.mean(scores.argmax(axis=1) == labels))
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]
+    recorded = [row["value"] for row in watched.records.rows("evaluation") if row["metric"] == "loss"]
+    assert recorded == pytest.approx([losses.mean()] * 6, rel=1e-5)
+
+
+def test_looking_at_the_latest_accuracy_computes_nothing(watched: Watched) -> None:
+    assert watched.evaluator.latest is None
+    watched.commit(0, 0.0)
+    watched.commit(1, 15.0)
+    assert watched.evaluator.latest is None
+    assert watched.jobs.num_outstanding == 1
+    handle = watched.jobs.submit(watched.evaluator._grid[0][2]._job)  # anything read computes all
+    handle.value()
+    assert watched.evaluator.latest == (10.0, watched.evaluator.latest_accuracy)
+    watched.evaluator.close()
+    assert watched.accuracies()[10.0][0] == 0
+
+
+def test_a_dry_run_evaluates_nothing_and_writes_no_rows(make_task: Any) -> None:
+    watched = Watched(make_task, NoKernel())
+    watched.commit(0, 0.0)
+    watched.commit(1, 15.0)
+    watched.evaluator.close()
+    assert watched.accuracies() == {}
+    assert watched.evaluator.latest is None
+
+
+def test_time_does_not_run_backwards(watched: Watched) -> None:
+    watched.commit(0, 5.0)
+    with pytest.raises(ValueError, match="before 5"):
+        watched.commit(1, 4.0)
+
+
+def test_a_run_without_a_horizon_says_where_its_grid_ends(make_task: Any) -> None:
+    watched = Watched(make_task, horizon_s=np.inf)
+    watched.commit(0, 0.0)
+    with pytest.raises(ValueError, match="needs an end"):
+        watched.evaluator.close()
+    watched.evaluator.close(20.0)
+    assert list(watched.accuracies()) == [0.0, 10.0, 20.0]
+
+
+def test_the_accuracy_of_a_client_is_that_of_its_own_labels() -> None:
+    output = EvaluationOutput(1.0, np.array([9, 1]), np.array([10, 10]))
+    one_class_each = evaluation_metrics(output, np.array([[5, 0]] * 10 + [[0, 5]]))
+    assert one_class_each["client_accuracy_p10"] == pytest.approx(0.9)  # 1 in 11 is below the percentile
+    half = evaluation_metrics(output, np.array([[3, 3]] * 5))
+    assert half["client_accuracy_p10"] == pytest.approx(0.5)
+
+
+def test_classes_without_test_samples_have_no_accuracy_and_no_weight() -> None:
+    output = EvaluationOutput(1.0, np.array([6, 0, 2]), np.array([10, 0, 10]))
+    metrics = evaluation_metrics(output, np.array([[5, 5, 0], [0, 9, 0]]))
+    assert "accuracy_class_1" not in metrics
+    assert metrics["client_accuracy_p10"] == pytest.approx(0.6)
+    assert metrics["accuracy"] == pytest.approx(0.4)

@@ -1,0 +1,83 @@
+"""Laws of minibatches: every epoch is a permutation, luck is prefix-stable, padding is the row's own."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.errors import RequestError
+from testbed.learning.minibatches import BatchPlan, draw_minibatches, padded_width
+
+
+def _draw(num_samples: int, plan: BatchPlan, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    shard = np.arange(100, 100 + num_samples)
+    return draw_minibatches(shard, plan, plan.width(num_samples), np.random.default_rng(seed))
+
+
+@given(st.integers(2, 60), st.integers(1, 59), st.integers(1, 4))
+def test_every_epoch_visits_every_sample_exactly_once(size: int, batch: int, epochs: int) -> None:
+    plan = BatchPlan(min(batch, size - 1), local_epochs=epochs)
+    samples, counts = _draw(size, plan)
+    per_epoch = plan.steps_per_epoch(size)
+    for first in range(0, len(samples), per_epoch):
+        rows = range(first, first + per_epoch)
+        visited = np.concatenate([samples[row, : counts[row]] for row in rows])
+        assert sorted(visited) == list(range(100, 100 + size))
+    assert counts.sum() == epochs * size == plan.samples_per_job(size)
+
+
+@given(st.integers(1, 60), st.integers(1, 80), st.integers(1, 12))
+def test_the_samples_of_a_job_are_counted_before_it_is_drawn(size: int, batch: int, steps: int) -> None:
+    plan = BatchPlan(batch, local_steps=steps)
+    _, counts = _draw(size, plan)
+    assert plan.samples_per_job(size) == counts.sum() * (steps // len(counts))
+
+
+def test_epochs_are_reshuffled() -> None:
+    samples, _ = _draw(20, BatchPlan(10, local_epochs=2))
+    assert not np.array_equal(samples[:2], samples[2:])
+
+
+def test_more_steps_leave_the_first_ones_as_they_were() -> None:
+    short, _ = _draw(25, BatchPlan(10, local_steps=4))
+    long, _ = _draw(25, BatchPlan(10, local_steps=9))
+    np.testing.assert_array_equal(short, long[:4])
+
+
+def test_the_last_partial_batch_is_kept() -> None:
+    _, counts = _draw(25, BatchPlan(10, local_epochs=1))
+    assert counts.tolist() == [10, 10, 5]
+
+
+def test_padding_repeats_the_first_sample_of_its_own_row() -> None:
+    samples, counts = _draw(25, BatchPlan(10, local_epochs=1))
+    assert np.all(samples[2, counts[2] :] == samples[2, 0])
+
+
+@pytest.mark.parametrize("batch_size", ["full", 30, 31])
+def test_a_batch_of_the_whole_shard_is_one_row_and_draws_nothing(batch_size: int | str) -> None:
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    samples, counts = draw_minibatches(np.arange(30), BatchPlan(batch_size, local_steps=7), 31, rng)
+    assert samples.shape[0] == 1
+    assert samples[0, :30].tolist() == list(range(30))
+    assert counts.tolist() == [30]
+    assert rng.bit_generator.state == before
+
+
+@given(st.integers(1, 500))
+def test_the_padded_width_holds_the_row_and_wastes_less_than_half_above_the_smallest(size: int) -> None:
+    width = padded_width(size, 500)
+    assert size <= width <= 500
+    assert width <= max(32, 2 * size - 1)
+
+
+def test_a_row_wider_than_the_task_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        padded_width(11, 10)
+
+
+@pytest.mark.parametrize("settings", [{}, {"local_steps": 2, "local_epochs": 2}, {"local_steps": 0}])
+def test_a_plan_needs_exactly_one_positive_number_of_steps_or_epochs(settings: dict[str, int]) -> None:
+    with pytest.raises(RequestError):
+        BatchPlan(10, **settings)

@@ -1,0 +1,209 @@
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import resources
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from testbed import catalogue
+from testbed.catalogue import KINDS, canonical, entries, find, load, register
+from testbed.devices.profiles import CUSTOM, EFFECTIVE_FRACTION, HARDWARE
+from testbed.errors import RequestError
+from testbed.settings import Part
+
+TABLES = ["testbed.parts", "channels.parts", "algorithms.parts", "graphs.parts"]
+LITERAL = [
+    pytest.param(table, kind, name, id=f"{kind}-{name}")
+    for table in TABLES
+    for kind, names in importlib.import_module(table).PARTS.items()
+    for name in names
+]
+# Their objects are not settings that do the work themselves.
+NOT_PARTS = {"scenario", "world", "kernel", "placement"}
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """What is registered in a test is forgotten after it."""
+    monkeypatch.setattr(catalogue, "_registered", {})
+
+
+@pytest.fixture
+def others(monkeypatch):
+    """Another distribution brings some names."""
+    brought = {
+        "airwan.fading": [
+            EntryPoint("Rician_K", "collections:OrderedDict", "airwan.fading"),
+            EntryPoint("rayleigh", "collections:Counter", "airwan.fading"),
+        ]
+    }
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: brought.get(group, []))
+
+
+@pytest.mark.parametrize(("table", "kind", "name"), LITERAL)
+def test_every_literal_entry_is_complete(table, kind, name):
+    target, text = importlib.import_module(table).PARTS[kind][name]
+    assert kind in KINDS
+    assert name == canonical(name)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    assert re.fullmatch(r"[\w.]+:[\w.-]+", target)
+    assert text.strip() == text and text and "\n" not in text
+    entry = find(kind, name)
+    assert (entry.kind, entry.name, entry.target, entry.help, entry.origin) == (
+        kind,
+        name,
+        target,
+        text,
+        "airwan",
+    )
+
+
+@pytest.mark.parametrize(("table", "kind", "name"), LITERAL)
+def test_every_literal_entry_can_be_loaded(table, kind, name):
+    module, _, attribute = find(kind, name).target.partition(":")
+    if kind == "scenario":
+        document = tomllib.loads(resources.files(module).joinpath(attribute).read_text(encoding="utf-8"))
+        assert document["scenario"]["name"] == name
+    else:
+        assert load(kind, name) is getattr(importlib.import_module(module), attribute)
+
+
+@pytest.mark.parametrize(("table", "kind", "name"), [p for p in LITERAL if p.values[1] not in NOT_PARTS])
+def test_every_literal_entry_that_a_scenario_configures_is_a_part(table, kind, name):
+    part = load(kind, name)
+    assert issubclass(part, Part)
+    assert part.model_config["frozen"]
+    assert part.model_config["extra"] == "forbid"
+    assert part.__doc__ and part.__doc__ != Part.__doc__
+
+
+def test_the_devices_are_the_table_of_profiles_and_their_lines_say_its_numbers():
+    lines = {
+        name: f"{EFFECTIVE_FRACTION * hardware.peak_flop_per_s / 1e9:.0f} GFLOP/s effective, "
+        f"{hardware.memory_bytes / 1e9:g} GB, {hardware.compute_w:g} W"
+        for name, hardware in HARDWARE.items()
+    }
+    listed = {name: entry.help for name, entry in entries("device").items() if name != CUSTOM}
+    assert listed == lines
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_has_its_line_and_can_be_listed(kind):
+    assert KINDS[kind]
+    assert list(entries(kind)) == sorted(entries(kind))
+
+
+def test_listing_everything_imports_no_part_and_nothing_heavy():
+    program = """
+import sys
+import testbed.catalogue as catalogue
+known = [entry for kind in catalogue.KINDS for entry in catalogue.entries(kind).values()]
+modules = {entry.target.partition(":")[0] for entry in known if entry.kind != "scenario"}
+heavy = {"torch", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "simpy", "networkx", "pydantic"}
+print(len(known), *sorted((modules | heavy) & set(sys.modules)))
+"""
+    answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert answer.stdout.split() == [str(sum(len(entries(kind)) for kind in KINDS))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "nearest"), [("fadin", "fading"), ("fadings", "fading"), ("Path Loss", "path-loss")]
+)
+def test_an_unknown_kind_is_refused_with_the_nearest_ones_and_the_whole_choice(kind, nearest):
+    for ask in (entries, lambda k: find(k, "unit"), lambda k: load(k, "unit"), lambda k: register(k, "unit")):
+        with pytest.raises(RequestError, match=rf"unknown kind .*mean .*'{nearest}'.*known: algorithm, "):
+            ask(kind)
+
+
+@pytest.mark.parametrize("name", ["raileigh", "RAYLEIH", "ray_leigh"])
+@pytest.mark.parametrize("ask", [find, load])
+def test_an_unknown_name_is_refused_with_the_nearest_ones_and_the_whole_choice(ask, name):
+    with pytest.raises(
+        RequestError, match=r"unknown fading .*did you mean 'rayleigh'.*known: rayleigh, static"
+    ):
+        ask("fading", name)
+
+
+@pytest.mark.parametrize("name", ["", " ", "zzz"])
+def test_a_name_unlike_any_other_is_refused_with_the_whole_choice(name):
+    with pytest.raises(RequestError, match=r"^unknown fading '[z]*': known: rayleigh, static"):
+        find("fading", name)
+
+
+@pytest.mark.parametrize("name", ["per-symbol", "per_symbol", "Per_Symbol", " PER-SYMBOL "])
+@pytest.mark.parametrize("kind", ["noise", "Noise", " noise"])
+def test_case_underscores_and_spaces_around_mean_nothing(kind, name):
+    assert find(kind, name).name == "per-symbol"
+    assert load(kind, name) is load("noise", "per-symbol")
+
+
+@pytest.mark.parametrize("kind", ["path-loss", "path_loss", "Path_Loss"])
+def test_a_kind_may_be_spelt_with_underscores_wherever_it_is_asked_for(registry, kind):
+    @register(kind, "two_ray")
+    class TwoRay:
+        """Ground reflection."""
+
+    assert load("path-loss", "two-ray") is load(kind, "Two_Ray") is TwoRay
+    assert find(kind, "two-ray").kind == "path-loss"
+    assert "two-ray" in entries("path-loss")
+
+
+def test_a_registered_part_is_listed_with_its_docstring_and_origin(registry):
+    @register("fading", "rician")
+    class Rician:
+        """A line of sight.
+
+        And more.
+        """
+
+    entry = find("fading", "rician")
+    assert (entry.help, entry.origin) == ("A line of sight.", __name__)
+    assert list(entries("fading")) == sorted(entries("fading"))
+
+
+def test_help_that_is_given_stands_and_the_part_comes_back_unchanged(registry):
+    part = object()
+    assert register("fading", "odd", "What it is.")(part) is part
+    assert find("fading", "odd").help == "What it is."
+
+
+@pytest.mark.parametrize("name", ["rayleigh", "Rayleigh", "mine", "MINE"])
+def test_a_name_that_is_taken_is_refused(registry, name):
+    register("fading", "mine")(object())
+    with pytest.raises(RequestError, match=f"the fading '{name.lower()}' exists already"):
+        register("fading", name)
+
+
+def test_the_same_name_may_stand_in_two_kinds(registry):
+    one, other = object(), object()
+    register("fading", "mine")(one)
+    register("noise", "mine")(other)
+    assert (load("fading", "mine"), load("noise", "mine")) == (one, other)
+
+
+def test_what_a_caller_does_to_the_entries_stays_with_the_caller():
+    entries("fading").clear()
+    assert "rayleigh" in entries("fading")
+
+
+def test_another_distribution_adds_names_but_takes_none(others):
+    import collections
+
+    assert load("fading", "rician-k") is collections.OrderedDict
+    assert find("fading", "rician_k").origin == "unknown distribution"
+    assert find("fading", "rayleigh").origin == "airwan"
+    assert "rician-k" not in entries("noise")
+
+
+def test_a_name_of_another_distribution_is_taken_too(registry, others):
+    with pytest.raises(RequestError, match="exists already"):
+        register("fading", "rician_k")
+
+
+def test_two_literal_parts_of_one_name_are_a_defect_and_stop_everything(monkeypatch):
+    monkeypatch.setattr(catalogue, "_TABLES", ("channels.parts", "channels.parts"))
+    with pytest.raises(RuntimeError, match="two parts of kind 'path-loss' are named 'unit'"):
+        catalogue._literal_entries.__wrapped__()
