@@ -28,6 +28,7 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "algorithms.grouping.greedy:GreedyRefined",
             "greedy-paper, then moves and swaps while the bound falls (ours)",
         ),
+        "tier": ("algorithms.grouping.tier:TierGrouping", "equal parts in order of speed (TiFL, HPDC 2020)"),
         "single": ("algorithms.grouping.single:SingleGroup", "everybody in one group: synchronous"),
     },
     "payload": {

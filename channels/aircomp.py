@@ -142,9 +142,7 @@ def channel_uses(num_entries: int, num_subchannels: int) -> int:
     12
     """
     if num_entries < 1 or num_subchannels < 1:
-        raise ValueError(
-            f"num_entries and num_subchannels must be at least 1, got {num_entries}, {num_subchannels}"
-        )
+        raise ValueError(f"num_entries and num_subchannels must be at least 1, got {num_entries}, {num_subchannels}")
     return -(-num_entries // num_subchannels) * num_subchannels
 
 

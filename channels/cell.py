@@ -200,9 +200,7 @@ class Cell:
             energies_j=energies_j,
         )
 
-    def send_up(
-        self, turn: Turn, sender: int, bits: float, cause_id: int
-    ) -> Generator[simpy.Event, Any, Upload]:
+    def send_up(self, turn: Turn, sender: int, bits: float, cause_id: int) -> Generator[simpy.Event, Any, Upload]:
         """Let one device send `bits` inside the turn (TDMA) and return how it went.
 
         The rate is B log2(1 + P |h|^2 / (N0 B)), block by block; nothing is radiated in an outage or an

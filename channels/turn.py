@@ -93,9 +93,7 @@ class Turn:
             self.follow(records.span(self.holder, "wait", self._caused_s, now_s, self.cause_id))
         return self.cause_id
 
-    def play(
-        self, entity: str, pieces: Iterable[Piece], cause_id: int, paused_kind: str = "absent"
-    ) -> Waiting:
+    def play(self, entity: str, pieces: Iterable[Piece], cause_id: int, paused_kind: str = "absent") -> Waiting:
         """Let the pieces of a transmission pass, each a span of `entity`; return the last span's id."""
         simulation = self.medium.simulation
         for piece in pieces:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import click
 import typer
 
 from testbed import catalogue
@@ -32,19 +31,15 @@ app = typer.Typer(
 )
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A shipped name or a TOML file.")]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
-]
+SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to save.")]
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder with data sets.")]
-KernelOption = Annotated[
-    str | None, typer.Option("--kernel", metavar="K", help="Arithmetic of training jobs.")
-]
-PlacementOption = Annotated[
-    str | None, typer.Option("--placement", metavar="P", help="Where they are computed.")
-]
+KernelOption = Annotated[str | None, typer.Option("--kernel", metavar="K", help="Arithmetic of training jobs.")]
+PlacementOption = Annotated[str | None, typer.Option("--placement", metavar="P", help="Where they are computed.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
+INTERRUPTED = 130
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # the base of all usage errors; not exported by typer
 DEFAULT_ROOT = Path("runs")
 DEFAULT_SCENARIO = "air-fedga"
 
@@ -58,9 +53,7 @@ def run(
     kernel: KernelOption = None,
     placement: PlacementOption = None,
     data: DataOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it would take; train nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take; train nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario once and save its rows."""
@@ -90,9 +83,7 @@ def run(
 @app.command()
 def compare(
     scenario: ScenarioArgument,
-    vary: Annotated[
-        list[str], typer.Option("--vary", metavar="KEY=A,B,...", help="Alternatives of a setting.")
-    ],
+    vary: Annotated[list[str], typer.Option("--vary", metavar="KEY=A,B,...", help="Alternatives of a setting.")],
     seeds: Annotated[str, typer.Option(metavar="SEEDS", help="Like 0-4 or 0,2,5.")] = "0-2",
     target: Annotated[str, typer.Option(metavar="TARGET", help="What is to be reached.")] = "accuracy>=0.8",
     target_rule: Annotated[str, typer.Option(metavar="RULE", help="first, smoothed or stable.")] = "smoothed",
@@ -144,18 +135,14 @@ def list_(
 
     kinds = [catalogue.canonical(kind)] if kind else list(catalogue.KINDS)
     found = {name: list(catalogue.entries(name).values()) for name in kinds}
-    document = {
-        k: [{"name": e.name, "help": e.help, "origin": e.origin} for e in es] for k, es in found.items()
-    }
+    document = {k: [{"name": e.name, "help": e.help, "origin": e.origin} for e in es] for k, es in found.items()}
     _show(as_json, document, lambda console: console.print(catalogue_table(found)))
 
 
 @app.command()
 def new(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The TOML file to write.")],
-    source: Annotated[
-        str, typer.Option("--from", metavar="NAME", help="A shipped scenario.")
-    ] = DEFAULT_SCENARIO,
+    source: Annotated[str, typer.Option("--from", metavar="NAME", help="A shipped scenario.")] = DEFAULT_SCENARIO,
 ) -> None:
     """Write a commented scenario file to start from."""
     from testbed.experiments.scenario import read_scenario
@@ -178,16 +165,12 @@ def validate(scenario: ScenarioArgument, set_: SetOption = None, as_json: JsonOp
     if as_json:
         _show(True, resolved.document, lambda console: None)
         return
-    sys.stdout.write(
-        f"{scenario}: valid; runs {resolved.algorithm} for {resolved.run.horizon_s:g} simulated s\n"
-    )
+    sys.stdout.write(f"{scenario}: valid; runs {resolved.algorithm} for {resolved.run.horizon_s:g} simulated s\n")
 
 
 @app.command()
 def ls(
-    root: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where to look, at any depth.")
-    ] = DEFAULT_ROOT,
+    root: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look, at any depth.")] = DEFAULT_ROOT,
     as_json: JsonOption = False,
 ) -> None:
     """List saved runs."""
@@ -224,9 +207,7 @@ def show(
 def timeline(
     run_: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a saved run.")],
     png: Annotated[Path, typer.Option("--png", metavar="FILE", help="Where to draw it.")],
-    start: Annotated[
-        float | None, typer.Option("--start", metavar="S", help="First simulated second.")
-    ] = None,
+    start: Annotated[float | None, typer.Option("--start", metavar="S", help="First simulated second.")] = None,
     end: Annotated[float | None, typer.Option("--end", metavar="S", help="Last simulated second.")] = None,
 ) -> None:
     """Draw what every device did when."""
@@ -291,25 +272,29 @@ def _show(as_json: bool, document: dict[str, Any], show: Callable[["Console"], N
 def main() -> NoReturn:
     """Run the command line: the only place where errors become messages and exit codes."""
     try:
-        app(standalone_mode=False)
-        code = 0
-    except click.exceptions.Exit as leaving:
-        code = leaving.exit_code
-    except click.exceptions.ClickException as error:
-        error.show()
-        code = 2
+        # Without standalone mode typer returns the code of an early exit, 130 for an interruption.
+        returned = app(standalone_mode=False)
+        code = returned if isinstance(returned, int) else 0
+    except USAGE_ERROR as error:
+        code = _complain(f"{error}; see testbed --help", 2)
     except RequestError as error:
         code = _complain(error, 2)
     except RunFailure as error:
         code = _complain(error, 1)
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        code = _complain("interrupted; what was not finished left nothing behind", 130)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         code = 0
+    if code == INTERRUPTED:
+        _complain("interrupted; what was not finished left nothing behind", code)
     sys.exit(code)
 
 
 def _complain(message: object, code: int) -> int:
     sys.stderr.write(f"testbed: {message}\n")
     return code
+
+
+if __name__ == "__main__":
+    main()

@@ -33,9 +33,7 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.type not in _ARROW_TYPES:
-            raise ValueError(
-                f"column {self.name!r} has the type {self.type!r}; known: {', '.join(_ARROW_TYPES)}"
-            )
+            raise ValueError(f"column {self.name!r} has the type {self.type!r}; known: {', '.join(_ARROW_TYPES)}")
 
 
 @dataclass(frozen=True)

@@ -51,9 +51,7 @@ __all__ = [
 
 
 def _quantity(unit: str) -> BeforeValidator:
-    return BeforeValidator(
-        lambda value: parse_quantity(value, unit) if isinstance(value, str | bool) else value
-    )
+    return BeforeValidator(lambda value: parse_quantity(value, unit) if isinstance(value, str | bool) else value)
 
 
 Seconds = Annotated[float, _quantity("s"), Field(ge=0)]

@@ -115,9 +115,7 @@ class Simulation:
         self.finish("horizon")
 
     def _deadlock(self) -> DeadlockError:
-        waiting = [
-            f"  {name} waits for {self._describe(p.target)}" for name, p in self._processes if p.is_alive
-        ]
+        waiting = [f"  {name} waits for {self._describe(p.target)}" for name, p in self._processes if p.is_alive]
         listing = "\n".join(waiting) if waiting else "  no process is left, and none finished the run"
         return DeadlockError(f"deadlock: nothing can happen after t = {self._last_event_s():g} s\n{listing}")
 

@@ -76,9 +76,7 @@ def parse_quantity(value: float | str, unit: str) -> float:
         return float(value)
     match = _QUANTITY.match(value)
     if match is None:
-        raise RequestError(
-            f"{value!r} is not a quantity: write a number or a number with a unit, like '3 {unit}'"
-        )
+        raise RequestError(f"{value!r} is not a quantity: write a number or a number with a unit, like '3 {unit}'")
     digits, spelling = match.groups()
     known = _UNITS[unit] | _LOGARITHMIC.get(unit, {})
     if spelling is not None and spelling not in known:

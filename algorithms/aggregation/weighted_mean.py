@@ -24,9 +24,7 @@ def weighted_mean(vectors: FloatArray, weights: npt.NDArray[np.float64]) -> npt.
     array([1.])
     """
     if len(vectors) == 0 or len(vectors) != len(weights):
-        raise ValueError(
-            f"need one weight per vector and at least one vector, got {len(vectors)} and {len(weights)}"
-        )
+        raise ValueError(f"need one weight per vector and at least one vector, got {len(vectors)} and {len(weights)}")
     if (weights < 0).any() or weights.sum() <= 0:
         raise ValueError(f"weights must be at least 0 and not all 0, got {weights}")
     if not np.isfinite(vectors).all():

@@ -62,9 +62,7 @@ class GreedyRefined(Part):
     """Air-FedGA's greedy pass, then moves and swaps while they rank better (our choice)."""
 
     xi: Fraction = 0.3  # [paper], swept there from 0 to 1
-    max_passes: Annotated[int, Field(ge=1)] = (
-        10  # Our choice: two to four passes usually leave nothing to gain
-    )
+    max_passes: Annotated[int, Field(ge=1)] = 10  # Our choice: two to four passes usually leave nothing to gain
     planning: PlanningConstants = PlanningConstants()
 
     def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:

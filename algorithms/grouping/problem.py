@@ -69,14 +69,10 @@ class GroupingProblem:
                 f"expected one time and one data size per client, got {np.shape(times)}, {np.shape(sizes)}"
             )
         if np.ndim(histograms) != 2 or len(histograms) != num_clients:
-            raise ValueError(
-                f"label_histograms must be ({num_clients}, num_classes), got {np.shape(histograms)}"
-            )
+            raise ValueError(f"label_histograms must be ({num_clients}, num_classes), got {np.shape(histograms)}")
         if not (np.all(np.isfinite(times)) and np.all(times > 0)):
             raise ValueError(f"training_times_s must be positive and finite, got {times}")
-        if not (
-            np.all(sizes > 0) and np.array_equal(histograms.sum(axis=1), sizes) and np.all(histograms >= 0)
-        ):
+        if not (np.all(sizes > 0) and np.array_equal(histograms.sum(axis=1), sizes) and np.all(histograms >= 0)):
             raise ValueError(
                 "every client needs at least one sample, and its label histogram must sum to its data size"
             )
@@ -121,9 +117,7 @@ class PlanningConstants(Settings):
     def _inside_the_theorem(self) -> Self:
         low, high = 0.5 / self.smoothness, 1.0 / self.smoothness
         if not low < self.learning_rate < high:
-            raise ValueError(
-                f"learning_rate must lie between 1/(2L) = {low:g} and 1/L = {high:g}, both excluded"
-            )
+            raise ValueError(f"learning_rate must lie between 1/(2L) = {low:g} and 1/L = {high:g}, both excluded")
         if self.strong_convexity > self.smoothness:
             raise ValueError("strong_convexity must be at most smoothness")
         return self
@@ -188,9 +182,7 @@ class Grouping(Protocol):
         ...
 
 
-def foresee(
-    problem: GroupingProblem, constants: PlanningConstants, groups: Sequence[Sequence[int]]
-) -> Outlook:
+def foresee(problem: GroupingProblem, constants: PlanningConstants, groups: Sequence[Sequence[int]]) -> Outlook:
     """Return the outlook of disjoint, non-empty `groups`, which need not cover all clients yet."""
     members = [np.asarray(group, dtype=np.intp) for group in groups]
     periods = np.array([problem.training_times_s[m].max() for m in members]) + problem.upload_time_s
@@ -206,13 +198,9 @@ def foresee(
     gap_fraction = (constants.target_gap - delta) / constants.gap(len(problem.label_mix))
     objective_s = math.inf
     if gap_fraction > 0:
-        rounds = math.log(min(gap_fraction, MAX_GAP_FRACTION)) / math.log1p(
-            -constants.contraction * update_share
-        )
+        rounds = math.log(min(gap_fraction, MAX_GAP_FRACTION)) / math.log1p(-constants.contraction * update_share)
         objective_s = mean_gap_s * (1.0 + max_staleness) * rounds
-    return Outlook(
-        periods, shares, frequencies, distances, mean_gap_s, max_staleness, update_share, delta, objective_s
-    )
+    return Outlook(periods, shares, frequencies, distances, mean_gap_s, max_staleness, update_share, delta, objective_s)
 
 
 def as_partition(groups: Sequence[Sequence[int]]) -> Partition:

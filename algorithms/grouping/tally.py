@@ -73,9 +73,7 @@ class Tally:
         self._gap = constants.gap(num_classes)
 
     @classmethod
-    def of(
-        cls, problem: GroupingProblem, constants: PlanningConstants, groups: Sequence[Sequence[int]]
-    ) -> "Tally":
+    def of(cls, problem: GroupingProblem, constants: PlanningConstants, groups: Sequence[Sequence[int]]) -> "Tally":
         """Return the tally of given disjoint groups."""
         tally = cls(problem, constants)
         for row, group in enumerate(groups):
@@ -85,9 +83,7 @@ class Tally:
 
     def partition(self) -> Partition:
         """Return the groups as they stand."""
-        return as_partition(
-            [np.flatnonzero(self.group_of == row).tolist() for row in np.flatnonzero(self.sizes)]
-        )
+        return as_partition([np.flatnonzero(self.group_of == row).tolist() for row in np.flatnonzero(self.sizes)])
 
     def rank(self) -> Rank:
         """Return the rank of the groups as they stand."""
@@ -128,9 +124,7 @@ class Tally:
         delta = np.asarray(self.constants.residual(distant / weighted))
         gap_fraction = np.minimum((self.constants.target_gap - delta) / self._gap, MAX_GAP_FRACTION)
         feasible = gap_fraction > 0
-        rounds = np.log(np.where(feasible, gap_fraction, 1.0)) / np.log1p(
-            -self.constants.contraction * weighted / rate
-        )
+        rounds = np.log(np.where(feasible, gap_fraction, 1.0)) / np.log1p(-self.constants.contraction * weighted / rate)
         longest_s = slowest_s + self.problem.upload_time_s
         return ~feasible, np.where(feasible, (1.0 / rate + longest_s) * rounds, delta)
 

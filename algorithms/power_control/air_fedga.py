@@ -88,9 +88,7 @@ def closed_form(amplitude: float, bound: float, noise_energy_j: float) -> Scalin
     return Scaling(amplitude / bound, bound * amplitude / (amplitude**2 + noise_energy_j))
 
 
-def alternating_passes(
-    amplitude: float, bound: float, noise_energy_j: float, start: float
-) -> Iterator[Scaling]:
+def alternating_passes(amplitude: float, bound: float, noise_energy_j: float, start: float) -> Iterator[Scaling]:
     """Yield the scaling after every pass of Alg. 2, for ever: first the receiver's step, then the senders'.
 
     `start` is the first alignment, at most s_max = A / W; the other parameters are those of `closed_form`.
@@ -120,9 +118,7 @@ def until_settled(passes: Iterator[Scaling], start: float, tolerance: float) -> 
         if sigma_change <= tolerance and eta_change <= tolerance:
             return now
         before = now
-    raise RuntimeError(
-        f"Alg. 2 did not settle to {tolerance} within {_MAX_PASSES} passes; use a larger tolerance"
-    )
+    raise RuntimeError(f"Alg. 2 did not settle to {tolerance} within {_MAX_PASSES} passes; use a larger tolerance")
 
 
 class AirFedgaPowerControl(Part):
@@ -160,6 +156,4 @@ class AirFedgaPowerControl(Part):
         if self.solver == "closed-form":
             return closed_form(amplitude, bound, noise_energy_j)
         start = _START_FRACTIONS[self.start] * amplitude / bound
-        return until_settled(
-            alternating_passes(amplitude, bound, noise_energy_j, start), start, self.tolerance
-        )
+        return until_settled(alternating_passes(amplitude, bound, noise_energy_j, start), start, self.tolerance)

@@ -116,9 +116,7 @@ def check_transmission(channel: ChannelState, statistics: SignalStatistics, weig
     }
     for name, values in {**positive, "norms": statistics.norms}.items():
         if np.shape(values) != shape or len(shape) != 1 or shape[0] == 0:
-            raise ValueError(
-                f"{name} has shape {np.shape(values)}; expected (num_members,) = {shape}, at least one"
-            )
+            raise ValueError(f"{name} has shape {np.shape(values)}; expected (num_members,) = {shape}, at least one")
     for name, values in positive.items():
         if not np.all(np.isfinite(values) & (values > 0)):
             raise ValueError(f"{name} must be positive and finite, got {values}")

@@ -41,9 +41,7 @@ FLOAT32_BITS = 32
 class Algorithm(Protocol):
     """A federated method: settings, and the processes it starts in a federation."""
 
-    reads_trained_values: ClassVar[
-        bool
-    ]  # whether a decision depends on them; if none does, neither does the timeline
+    reads_trained_values: ClassVar[bool]  # whether a decision depends on them; if none does, neither does the timeline
 
     def start(self, fed: "Federation") -> None:
         """Form groups and start their processes; called once, at time zero."""
@@ -99,9 +97,7 @@ class Federation:
         record_group = self.simulation.records.open(GROUP)
         record_member = self.simulation.records.open(MEMBERSHIP)
         groups = []
-        for index, members in enumerate(
-            grouping.partition(problem, self.simulation.stream(Purpose.GROUPING))
-        ):
+        for index, members in enumerate(grouping.partition(problem, self.simulation.stream(Purpose.GROUPING))):
             group = Group(index, tuple(sorted(members)), workload.data_sizes)
             slowest_s = float(training_s[list(group.members)].max())
             distance = workload.label_distance_of(group.members)
@@ -186,9 +182,7 @@ class Federation:
         clients = [turn.clients[i] for i in active]
         self._left_out(group, set(turn.clients) - set(clients), "silenced")
         sender = f"group-{group.index}"
-        reception = yield from self.cell.superpose(
-            turn.mac_turn, clients, signals[active], plan.gains[active], sender
-        )
+        reception = yield from self.cell.superpose(turn.mac_turn, clients, signals[active], plan.gains[active], sender)
         turn.delivered, turn.span_id = clients, reception.span_id
         estimate = plan.receive_scale * reception.received
         weights = group.weights(clients)
@@ -240,6 +234,8 @@ class Federation:
         earliest_s = self.simulation.now_s + flop / self.fleet.flop_per_s[client]
         handle = self.workload.jobs.submit(job, earliest_read_s=earliest_s)
         done = yield from self.fleet[client].compute(flop, cause_id, give_up_s)
+        if done.outcome != "completed":
+            handle.discard()
         peak_bytes = self.workload.peak_bytes
         self._record_training(
             done.span_id, client, job.index, base.version, done.start_s, done.end_s, done.flop, peak_bytes,
@@ -254,9 +250,7 @@ class Federation:
             returns_s = min(self.absences.next_change_s(client, now_s) for client in group.members)
             yield self.simulation.env.timeout(returns_s - now_s)
         if self.simulation.now_s > start_s:
-            cause_id = self.simulation.records.span(
-                "server", "wait", start_s, self.simulation.now_s, cause_id
-            )
+            cause_id = self.simulation.records.span("server", "wait", start_s, self.simulation.now_s, cause_id)
         return cause_id
 
     def _is_here(self, client: int) -> bool:
@@ -264,6 +258,4 @@ class Federation:
 
     def _left_out(self, group: Group, clients: Iterable[int], status: str) -> None:
         for client in sorted(clients):
-            self._record_participation(
-                self.simulation.now_s, group.index, client, status, self.server.version
-            )
+            self._record_participation(self.simulation.now_s, group.index, client, status, self.server.version)

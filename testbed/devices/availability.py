@@ -131,9 +131,7 @@ class Absences:
         intervals: dict[int, list[Interval]] = {}
         for fault in faults:
             if fault.device >= num_devices:
-                raise RequestError(
-                    f"fault.device = {fault.device}: must be below the number of devices, {num_devices}"
-                )
+                raise RequestError(f"fault.device = {fault.device}: must be below the number of devices, {num_devices}")
             intervals.setdefault(fault.device, []).append(fault.interval)
         self._faults = {device: union(away) for device, away in intervals.items()}
 
@@ -173,9 +171,7 @@ class Absences:
     def intervals(self, devices: Iterable[int], until_s: float) -> dict[int, list[Interval]]:
         """Return when each of `devices` is away between 0 and a time, as disjoint intervals in order [s]."""
         chosen = sorted(set(devices))
-        away: dict[int, list[Interval]] = {
-            device: clipped(self._faults.get(device, ()), until_s) for device in chosen
-        }
+        away: dict[int, list[Interval]] = {device: clipped(self._faults.get(device, ()), until_s) for device in chosen}
         # Block by block for all at once: a block's vector is drawn once, however large the population.
         for block, interval in self._blocks(until_s):
             for position in np.flatnonzero(~self._mask(block)[chosen]):

@@ -125,9 +125,7 @@ def compute_energy_j(compute_w: float, computing_s: Quantity) -> Quantity:
     return compute_w * computing_s
 
 
-def standing_energy_j(
-    idle_w: float, idle_s: Quantity, transmit_w: float, transmitting_s: Quantity
-) -> Quantity:
+def standing_energy_j(idle_w: float, idle_s: Quantity, transmit_w: float, transmitting_s: Quantity) -> Quantity:
     """Return what the board draws while it is there and does not compute [J].
 
         idle_w * idle_s + transmit_w * transmitting_s

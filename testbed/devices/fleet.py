@@ -64,9 +64,7 @@ class Fleet:
 
     def __init__(self, simulation: Simulation, settings: FleetSettings, absences: Absences) -> None:
         if absences.num_devices != settings.count:
-            raise ValueError(
-                f"absences of {absences.num_devices} devices do not fit a fleet of {settings.count}"
-            )
+            raise ValueError(f"absences of {absences.num_devices} devices do not fit a fleet of {settings.count}")
         self.profile = settings.profile
         self.absences = absences
         self.slowdown_factors = settings.slowdown.factors(settings.count, simulation.stream(Purpose.DEVICE))
@@ -85,9 +83,7 @@ class Fleet:
             if not 0 <= index < len(self):
                 raise IndexError(f"device {index} of a fleet of {len(self)}")
             speed = float(self.flop_per_s[index])
-            device = Device(
-                self._simulation, index, self.profile, speed, self.absences, self._settings.on_loss
-            )
+            device = Device(self._simulation, index, self.profile, speed, self.absences, self._settings.on_loss)
             self._devices[index] = device
         return device
 
@@ -116,9 +112,7 @@ class Fleet:
         times_s = self._time_accounts(elapsed_s)
         computing_s, transmitting_s, _, idle_s = times_s
         energy_compute_j = compute_energy_j(self.profile.compute_w, computing_s)
-        energy_idle_j = standing_energy_j(
-            self.profile.idle_w, idle_s, self.profile.transmit_w, transmitting_s
-        )
+        energy_idle_j = standing_energy_j(self.profile.idle_w, idle_s, self.profile.transmit_w, transmitting_s)
         append = self._simulation.records.open(DEVICE)
         columns = (*times_s, energy_compute_j, self._radiated_energy_j(), energy_idle_j)
         for index, values in enumerate(np.stack(columns, axis=1).tolist()):

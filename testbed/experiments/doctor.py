@@ -48,9 +48,7 @@ def _torch() -> Finding:
 
 def _threads() -> Finding:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Finding(
-        "threads", "ok", f"{cores} cores here; a run uses run.num_threads torch threads, 1 by default"
-    )
+    return Finding("threads", "ok", f"{cores} cores here; a run uses run.num_threads torch threads, 1 by default")
 
 
 def _name_clashes() -> list[Finding]:
@@ -73,6 +71,4 @@ def _data(data_dir: Path | None) -> Finding:
     if not folder.is_dir():
         return Finding("data", "error", f"{folder} is not a folder")
     present = [name for sub, name in _DATA_SETS.items() if (folder / sub).is_dir()]
-    return Finding(
-        "data", "ok", f"{folder} holds {', '.join(present) or 'none of ' + ', '.join(_DATA_SETS.values())}"
-    )
+    return Finding("data", "ok", f"{folder} holds {', '.join(present) or 'none of ' + ', '.join(_DATA_SETS.values())}")

@@ -128,9 +128,7 @@ def execute(
             detail = experiment.run()
         except RunFailure as failure:
             status, detail = "failed", str(failure)
-    document = _document(
-        scenario, data if dataset is not None else None, workload if model is not None else None
-    )
+    document = _document(scenario, data if dataset is not None else None, workload if model is not None else None)
     meta = _meta(scenario, data, status, detail, simulation.now_s, time.perf_counter() - started)
     return RunResult(run_id(document, seed), document, seed, meta, simulation.records.tables())
 
@@ -182,9 +180,7 @@ def _workload(
     return Workload(simulation.root_seed, task, shards, histograms, plan, cost, jobs, evaluator)
 
 
-def _module(
-    scenario: ResolvedScenario, simulation: Simulation, data: Dataset, model: ModelSource | None
-) -> nn.Module:
+def _module(scenario: ResolvedScenario, simulation: Simulation, data: Dataset, model: ModelSource | None) -> nn.Module:
     if isinstance(model, nn.Module):
         return model
     torch_seed = int(stream(simulation.root_seed, Purpose.MODEL_INITIALISATION).integers(2**63))
@@ -222,9 +218,7 @@ def _document(scenario: ResolvedScenario, data: Dataset | None, workload: Worklo
     """Return the resolved scenario with a user's own data and module named by what they are."""
     document = dict(scenario.document)
     if data is not None:
-        document["data"] = document["data"] | {
-            "dataset": {"kind": "own", "name": data.name, "sha256": data.digest()}
-        }
+        document["data"] = document["data"] | {"dataset": {"kind": "own", "name": data.name, "sha256": data.digest()}}
     if workload is not None:
         task = workload.task
         document["model"] = {
@@ -248,8 +242,7 @@ def _meta(
         "placement": scenario.run.placement,
         "num_threads": scenario.run.num_threads,
         "data_sha256": dict(data.sources),
-        "versions": {"python": platform.python_version()}
-        | {name: distribution_version(name) for name in names},
+        "versions": {"python": platform.python_version()} | {name: distribution_version(name) for name in names},
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "system": platform.system(),
         "wall_s": wall_s,

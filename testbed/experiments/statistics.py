@@ -210,9 +210,7 @@ def speed_up(
     if above or below:
         who = "the reference" if above else "this alternative"
         words = f"{who} did not reach the target with {above + below} of {num_pairs} seeds"
-        return SpeedUp(
-            "at-least" if above else "at-most", interval.ratio, None, None, num_pairs, "none", words
-        )
+        return SpeedUp("at-least" if above else "at-most", interval.ratio, None, None, num_pairs, "none", words)
     words = "one seed: no interval" if num_pairs == 1 else ""
     return SpeedUp("ratio", interval.ratio, interval.low, interval.high, num_pairs, interval.method, words)
 

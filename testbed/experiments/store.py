@@ -210,9 +210,7 @@ def _read_meta(path: Path) -> dict[str, Any]:
     if wrong:
         raise RequestError(f"{path} is damaged: {_META} does not state {', '.join(wrong)}")
     if document["format"] != _FORMAT:
-        raise RequestError(
-            f"{path} was written in format {document['format']}; this version reads format {_FORMAT}"
-        )
+        raise RequestError(f"{path} was written in format {document['format']}; this version reads format {_FORMAT}")
     return document
 
 
@@ -259,9 +257,7 @@ def list_runs(root: Path | str) -> list[dict[str, Any]]:
     if not root.is_dir():
         raise RequestError(f"{root} is not a directory of runs")
     found = [root] if is_run(root) else list(_find_runs(root))
-    rows = [
-        _listing(path, path.relative_to(root).as_posix() if path != root else root.name) for path in found
-    ]
+    rows = [_listing(path, path.relative_to(root).as_posix() if path != root else root.name) for path in found]
     return sorted(rows, key=lambda row: str(row["name"]))
 
 

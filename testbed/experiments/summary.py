@@ -139,9 +139,7 @@ class Comparison:
             seeds = [run.seed for run in group]
             if len(set(seeds)) < len(seeds):
                 raise RequestError(f"alternative {label!r} has two runs under one seed: {sorted(seeds)}")
-            rows[label] = tuple(
-                SeedRow.of(run, target, rule) for run in sorted(group, key=lambda run: run.seed)
-            )
+            rows[label] = tuple(SeedRow.of(run, target, rule) for run in sorted(group, key=lambda run: run.seed))
         reference = next(iter(rows))
         alternatives = [
             _summarise(
@@ -159,10 +157,7 @@ class Comparison:
     def failed(self) -> list[tuple[str, SeedRow]]:
         """The runs that failed, with their alternative's label."""
         return [
-            (alternative.label, row)
-            for alternative in self.alternatives
-            for row in alternative.seeds
-            if row.failed
+            (alternative.label, row) for alternative in self.alternatives for row in alternative.seeds if row.failed
         ]
 
     @property
@@ -170,9 +165,7 @@ class Comparison:
         """What the numbers of this comparison cannot say, in sentences."""
         num_seeds = min(len(alternative.seeds) for alternative in self.alternatives)
         about_seeds = [words] if (words := words_on_seeds(num_seeds, 1 - self.level)) else []
-        speed_ups = [
-            (a.label, a.speed_up) for a in self.alternatives if a.speed_up is not None and a.speed_up.words
-        ]
+        speed_ups = [(a.label, a.speed_up) for a in self.alternatives if a.speed_up is not None and a.speed_up.words]
         return [
             *about_seeds,
             *(f"{label}: speed-up {s.kind.replace('-', ' ')}: {s.words}" for label, s in speed_ups),
@@ -241,9 +234,7 @@ def _alternative_json(alternative: Alternative) -> dict[str, Any]:
         "time_to_s": _median_json(alternative.time_to_s),
         "to_target": {cost: _median_json(median) for cost, median in alternative.to_target.items()},
         "total": dict(alternative.total),
-        "final_accuracy": None
-        if accuracy is None
-        else dict(zip(("median", "low", "high"), accuracy, strict=True)),
+        "final_accuracy": None if accuracy is None else dict(zip(("median", "low", "high"), accuracy, strict=True)),
         "speed_up": None if alternative.speed_up is None else asdict(alternative.speed_up),
         "seeds": [_seed_json(row) for row in alternative.seeds],
     }
@@ -303,9 +294,7 @@ def explain(run: RunResult) -> dict[str, float | None]:
         "staleness_mean": _mean(run.column("version", "staleness")),
         "staleness_max": float(np.max(run.column("version", "staleness"))) if num_versions else None,
         "num_groups": float(len(shares)) if len(shares) else None,
-        "label_distance_mean": _ratio(
-            float(shares @ run.column("group", "label_distance")), float(np.sum(shares))
-        ),
+        "label_distance_mean": _ratio(float(shares @ run.column("group", "label_distance")), float(np.sum(shares))),
         "shrinkage_mean": None if alignment is None else 1 - alignment,
         "aggregation_nmse_mean": _mean(run.column("aggregation", "aggregation_nmse")),
         "pull_back_ratio": _ratio(float(np.sum(run.column("version", "pull_back_norm"))), progress),
@@ -326,9 +315,7 @@ def _ratio(numerator: float, denominator: float) -> float | None:
 
 def _waiting_fraction(run: RunResult) -> float | None:
     names = ("elapsed_s", "absent_s", "computing_s", "transmitting_s")
-    elapsed_s, absent_s, computing_s, transmitting_s = (
-        float(np.sum(run.column("device", name))) for name in names
-    )
+    elapsed_s, absent_s, computing_s, transmitting_s = (float(np.sum(run.column("device", name))) for name in names)
     present_s = elapsed_s - absent_s
     return _ratio(present_s - computing_s - transmitting_s, present_s)
 
@@ -355,9 +342,7 @@ def _uplink_load(run: RunResult, elapsed_s: float) -> dict[str, float | None]:
 
 
 def _work_rate(run: RunResult, elapsed_s: float) -> float | None:
-    share_of = dict(
-        zip(run.column("group", "group").tolist(), run.column("group", "share").tolist(), strict=True)
-    )
+    share_of = dict(zip(run.column("group", "group").tolist(), run.column("group", "share").tolist(), strict=True))
     groups = run.column("version", "group").tolist()
     if not share_of or not groups:
         return None

@@ -71,9 +71,7 @@ def parse_target(text: str) -> Target:
     """
     match = _TARGET.fullmatch(text)
     if match is None:
-        raise RequestError(
-            f"target {text!r}: write a metric, one of >= <= > <, and a number, like 'accuracy>=0.8'"
-        )
+        raise RequestError(f"target {text!r}: write a metric, one of >= <= > <, and a number, like 'accuracy>=0.8'")
     metric, operator, number = match.groups()
     if metric not in _METRICS and not _CLASS_METRIC.fullmatch(metric):
         raise unknown_name("metric", metric, [*_METRICS, "accuracy_class_0"])

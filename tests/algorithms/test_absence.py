@@ -75,9 +75,7 @@ def test_weights_are_renormalised_over_those_who_transmit() -> None:
         ),
         "aggregation",
     )  # noqa: E501
-    assert all(
-        row["alignment"] == pytest.approx(1.0) and row["aggregation_nmse"] < 1e-12 for row in aggregations
-    )
+    assert all(row["alignment"] == pytest.approx(1.0) and row["aggregation_nmse"] < 1e-12 for row in aggregations)
 
 
 def test_a_member_away_at_the_transmission_is_left_out_of_it() -> None:
@@ -85,9 +83,7 @@ def test_a_member_away_at_the_transmission_is_left_out_of_it() -> None:
     times = small_experiment(algorithm__kind="air-fedavg", **settings)
     training_s = times.world.fleet.training_time_s(times.workload.job_flop)
     fastest = int(training_s.argmin())
-    fault = [
-        {"device": fastest, "start_s": float(training_s.min()) + 1.0, "end_s": float(training_s.max()) + 5.0}
-    ]
+    fault = [{"device": fastest, "start_s": float(training_s.min()) + 1.0, "end_s": float(training_s.max()) + 5.0}]
     experiment = small_experiment(algorithm__kind="air-fedavg", fault=fault, **settings)
     experiment.run()
     first = rows(experiment, "participation")[0]

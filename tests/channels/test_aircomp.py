@@ -103,9 +103,7 @@ def test_invariant_4_the_mean_squared_error_over_noise_draws_is_the_closed_form(
     generator = rng(11)
     squared_errors = np.array(
         [
-            aircomp.aggregation_error(
-                aircomp.superpose(signals, c, n0, generator), r, weights, signals
-            ).squared_error
+            aircomp.aggregation_error(aircomp.superpose(signals, c, n0, generator), r, weights, signals).squared_error
             for _ in range(num_draws)
         ]
     )
@@ -132,9 +130,7 @@ def test_the_relative_error_of_a_zero_target_is_zero_or_infinite() -> None:
 
 @given(st.integers(1, 10**6), st.integers(1, 2000), st.floats(1.0, 1e9))
 @settings(deadline=None)
-def test_channel_uses_are_whole_symbols_and_the_airtime_is_theirs(
-    q: int, r: int, bandwidth_hz: float
-) -> None:
+def test_channel_uses_are_whole_symbols_and_the_airtime_is_theirs(q: int, r: int, bandwidth_hz: float) -> None:
     uses = aircomp.channel_uses(q, r)
     assert uses % r == 0
     assert q <= uses < q + r

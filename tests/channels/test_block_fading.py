@@ -12,9 +12,7 @@ def streams(purpose: Purpose, *ids: int) -> np.random.Generator:
     return stream(1, purpose, *ids)
 
 
-def links(
-    num_devices: int = 4, direction: Direction = Direction.UPLINK, fading: Fading | None = None
-) -> BlockFading:
+def links(num_devices: int = 4, direction: Direction = Direction.UPLINK, fading: Fading | None = None) -> BlockFading:
     return BlockFading(
         fading or RayleighFading(),
         UnitPathLoss(),

@@ -63,9 +63,7 @@ class World:
     ) -> None:
         self.simulation = Simulation(root_seed=seed)
         settings = UplinkSettings(**(UPLINK | changes))
-        self.cell = Cell(
-            self.simulation, settings, downlink or FreeDownlink(), 6, NUM_ENTRIES, absence or Always()
-        )
+        self.cell = Cell(self.simulation, settings, downlink or FreeDownlink(), 6, NUM_ENTRIES, absence or Always())
 
     def run(self, *processes: Process) -> None:
         for number, process in enumerate(processes):
@@ -110,9 +108,7 @@ def over_the_air(world: World, group: int, senders: list[int], work_s: float, ro
         cause_id = yield from world.compute(holder, work_s, cause_id)
         with (yield from world.cell.take_turn(holder, cause_id)) as turn:
             gains = np.full(len(senders), 0.1)
-            reception = yield from world.cell.superpose(
-                turn, senders, signals_of(len(senders)), gains, holder
-            )
+            reception = yield from world.cell.superpose(turn, senders, signals_of(len(senders)), gains, holder)
         cause_id = reception.span_id
 
 
@@ -275,9 +271,7 @@ def test_senders_are_at_least_one_and_each_once(senders: list[int]) -> None:
     num_senders = len(senders)
     with pytest.raises(ValueError, match="each once"):
         world.call(
-            lambda turn: world.cell.superpose(
-                turn, senders, signals_of(num_senders), np.zeros(num_senders), "g"
-            )
+            lambda turn: world.cell.superpose(turn, senders, signals_of(num_senders), np.zeros(num_senders), "g")
         )
 
 

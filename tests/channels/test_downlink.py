@@ -170,9 +170,7 @@ def test_a_unicast_to_a_device_that_leaves_for_good_is_not_delivered_and_what_it
     assert_every_span_starts_exactly_when_its_cause_ended(where)
 
 
-@pytest.mark.parametrize(
-    "make", [FreeDownlink, lambda: BroadcastDownlink(**RADIO), lambda: UnicastDownlink(**RADIO)]
-)
+@pytest.mark.parametrize("make", [FreeDownlink, lambda: BroadcastDownlink(**RADIO), lambda: UnicastDownlink(**RADIO)])
 def test_nobody_to_send_to_is_nothing_to_do(make: Callable[[], Downlink]) -> None:
     where = air()
     assert send(where, make(), []) == {}

@@ -15,9 +15,7 @@ def test_a_real_entry_sees_half_of_a_complex_channel_use_in_both_conventions(q: 
 
 
 def test_total_noise_does_not_grow_with_the_vector_and_per_symbol_noise_does() -> None:
-    assert (
-        TotalNoise(energy_j=3.0).vector_energy_j(1000) == TotalNoise(energy_j=3.0).vector_energy_j(1) == 3.0
-    )
+    assert TotalNoise(energy_j=3.0).vector_energy_j(1000) == TotalNoise(energy_j=3.0).vector_energy_j(1) == 3.0
     assert PerSymbolNoise(energy_j_per_use=3.0).vector_energy_j(1000) == 1500.0
     assert PerSymbolNoise(energy_j_per_use=3.0).psd_w_per_hz(1000) == 3.0
 

@@ -52,9 +52,7 @@ def test_at_a_constant_rate_the_time_is_bits_over_rate_whatever_the_blocks(
 
 @given(st.lists(st.floats(0.0, 100.0), min_size=1, max_size=8), st.floats(1.0, 500.0), st.floats(0.0, 5.0))
 @settings(max_examples=60, deadline=None)
-def test_the_rate_integrated_over_the_time_sent_is_the_bits(
-    rates: list[float], bits: float, start_s: float
-) -> None:
+def test_the_rate_integrated_over_the_time_sent_is_the_bits(rates: list[float], bits: float, start_s: float) -> None:
     def rate_of_block(block: int) -> float:
         return rates[block] if block < len(rates) else 10.0
 

@@ -13,9 +13,7 @@ def streams(purpose: Purpose, *ids: int) -> np.random.Generator:
 
 
 def fedga(**changes: object) -> PowerLawPathLoss:
-    return PowerLawPathLoss.from_table(
-        "power-law", {"gain_db_at_1_m": -40, "exponent": 4, "side_m": "50 m", **changes}
-    )
+    return PowerLawPathLoss.from_table("power-law", {"gain_db_at_1_m": -40, "exponent": 4, "side_m": "50 m", **changes})
 
 
 def test_unit_path_loss_is_one_for_everybody() -> None:

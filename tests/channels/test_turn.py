@@ -16,9 +16,7 @@ def spans(simulation: Simulation) -> list[dict[str, Any]]:
 def assert_every_span_starts_exactly_when_its_cause_ended(simulation: Simulation) -> None:
     ends_s = {row["span_id"]: row["end_s"] for row in spans(simulation)}
     broken = [
-        row
-        for row in spans(simulation)
-        if row["cause_id"] != NO_CAUSE and ends_s[row["cause_id"]] != row["start_s"]
+        row for row in spans(simulation) if row["cause_id"] != NO_CAUSE and ends_s[row["cause_id"]] != row["start_s"]
     ]
     assert broken == []
 
@@ -42,9 +40,7 @@ def test_turns_are_taken_in_the_order_of_asking_and_never_overlap() -> None:
     simulation = Simulation(root_seed=0)
     medium = Medium(simulation)
     for number, work_s in enumerate((0.3, 0.1, 0.2)):
-        simulation.start(
-            work_then_hold(simulation, medium, f"group-{number}", work_s, 1.0), f"group-{number}"
-        )
+        simulation.start(work_then_hold(simulation, medium, f"group-{number}", work_s, 1.0), f"group-{number}")
     simulation.env.run()
     held = [row for row in spans(simulation) if row["kind"] == "transmit"]
     assert [row["entity"] for row in held] == ["group-1", "group-2", "group-0"]

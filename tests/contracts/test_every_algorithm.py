@@ -171,10 +171,7 @@ def test_without_a_decision_on_trained_values_the_timeline_is_the_same_under_eve
 ) -> None:
     settings: dict[str, Any] = {"algorithm__kind": algorithm, "run__horizon_s": 150.0}
     assert catalogue.load("algorithm", algorithm).reads_trained_values is False
-    runs = {
-        k: execute(small_scenario(run__kernel=k, **settings).resolve(), 0)
-        for k in ("serial", "batched", "none")
-    }
+    runs = {k: execute(small_scenario(run__kernel=k, **settings).resolve(), 0) for k in ("serial", "batched", "none")}
     for kernel in ("batched", "none"):
         for table in ("span", "training", "version"):
             times = [c for c in runs["serial"].tables[table].column_names if not c.endswith(("_norm", "_j"))]

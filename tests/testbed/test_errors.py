@@ -46,10 +46,7 @@ def test_the_best_match_comes_first():
 
 
 def test_nothing_near_gives_no_hint_but_the_whole_choice():
-    assert (
-        str(unknown_name("fading", "zzz", ["static", "rayleigh"]))
-        == "unknown fading 'zzz': known: rayleigh, static"
-    )
+    assert str(unknown_name("fading", "zzz", ["static", "rayleigh"])) == "unknown fading 'zzz': known: rayleigh, static"
 
 
 def test_a_near_name_is_proposed():

@@ -120,6 +120,4 @@ def test_an_empty_layout_has_no_entries():
 
 
 def test_a_layout_needs_no_torch():
-    subprocess.run(
-        [sys.executable, "-c", "import sys, testbed.layout; sys.exit('torch' in sys.modules)"], check=True
-    )
+    subprocess.run([sys.executable, "-c", "import sys, testbed.layout; sys.exit('torch' in sys.modules)"], check=True)

@@ -38,9 +38,7 @@ def filled(*rows):
 
 def test_span_ids_count_from_zero_over_all_entities():
     recorder = Recorder()
-    assert [recorder.span(f"device-{i % 2}", "compute", i, i + 1.0, NO_CAUSE) for i in range(5)] == list(
-        range(5)
-    )
+    assert [recorder.span(f"device-{i % 2}", "compute", i, i + 1.0, NO_CAUSE) for i in range(5)] == list(range(5))
     assert [row["span_id"] for row in recorder.rows("span")] == list(range(5))
 
 
@@ -78,17 +76,11 @@ def test_a_column_has_its_declared_arrow_type_even_in_an_empty_table(rows):
 
 def test_numpy_scalars_are_numbers_like_any_other():
     row = (np.int32(3), np.float32(0.5), np.str_("a"), np.bool_(True))
-    assert filled(row).tables()["everything"].to_pylist() == [
-        {"number": 3, "time_s": 0.5, "name": "a", "there": True}
-    ]
+    assert filled(row).tables()["everything"].to_pylist() == [{"number": 3, "time_s": 0.5, "name": "a", "there": True}]
 
 
 def test_an_unbounded_or_missing_number_stays_what_it_is():
-    cells = (
-        filled((0, math.inf, "", False), (0, math.nan, "", False))
-        .tables()["everything"]["time_s"]
-        .to_pylist()
-    )
+    cells = filled((0, math.inf, "", False), (0, math.nan, "", False)).tables()["everything"]["time_s"].to_pylist()
     assert cells[0] == math.inf
     assert math.isnan(cells[1])
 

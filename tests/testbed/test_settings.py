@@ -156,9 +156,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_one_and_the_whole_choice():
 
 def test_an_unknown_key_of_a_part_does_not_offer_its_kind():
     message = refusal(Outer, {"inner": {"radio": {"kind": "radio", "power": 1}}})
-    assert (
-        message == "run.inner.radio: unknown setting 'power': did you mean 'power_w'? known: antenna, power_w"
-    )
+    assert message == "run.inner.radio: unknown setting 'power': did you mean 'power_w'? known: antenna, power_w"
 
 
 def test_every_field_that_is_wrong_has_its_line():
@@ -242,9 +240,7 @@ def test_a_component_without_a_kind_is_refused_with_the_known_ones(written):
 
 def test_a_component_of_an_unknown_kind_is_refused_with_the_nearest_one():
     message = refusal(Radio, {"power_w": 1, "antenna": "phased_aray"})
-    assert message.startswith(
-        "run.antenna: unknown noise 'phased-aray': did you mean 'phased-array'? known: "
-    )
+    assert message.startswith("run.antenna: unknown noise 'phased-aray': did you mean 'phased-array'? known: ")
 
 
 @pytest.mark.parametrize("written", [5, None, ["phased-array"], True])
@@ -255,9 +251,7 @@ def test_a_component_that_is_neither_name_nor_table_is_refused(written):
 
 @pytest.mark.parametrize("mode", ["python", "json"])
 def test_what_is_written_out_says_everything_and_reads_back_the_same(mode):
-    table = {
-        "inner": {"radio": {"kind": "Radio", "power_w": "1 mW", "antenna": "Phased_Array"}, "wait_s": "1 min"}
-    }
+    table = {"inner": {"radio": {"kind": "Radio", "power_w": "1 mW", "antenna": "Phased_Array"}, "wait_s": "1 min"}}
     outer = Outer.model_validate(table)
     written = outer.model_dump(mode=mode)
     antenna = {"kind": "phased-array", "num_elements": 1, "tilt": 0.5}

@@ -49,6 +49,8 @@ def test_the_first_reason_to_finish_stands():
     simulation.start(sleep(simulation, [1.0], [], lambda: simulation.finish("first")), "one")
     simulation.start(sleep(simulation, [1.0], [], lambda: simulation.finish("second")), "two")
     assert simulation.run() == "first"
+    simulation.finish("third")
+    assert simulation.finished
 
 
 def test_a_run_that_was_finished_before_it_began_ends_at_once():
@@ -164,9 +166,7 @@ def test_a_request_left_waiting_is_named_in_the_deadlock():
 
 
 @pytest.mark.parametrize("horizon_s", HORIZONS)
-@pytest.mark.parametrize(
-    "error", [ZeroDivisionError("broken"), RuntimeError("broken"), RunFailure("broken")], ids=repr
-)
+@pytest.mark.parametrize("error", [ZeroDivisionError("broken"), RuntimeError("broken"), RunFailure("broken")], ids=repr)
 def test_a_failing_process_stops_the_run_with_its_own_error(horizon_s, error):
     simulation, seen = Simulation(0, horizon_s), []
 

@@ -34,9 +34,7 @@ def test_the_start_takes_less_than_half_a_second(program):
 
 
 def test_help_is_given_without_importing_anything_heavy():
-    program = (
-        f"import atexit; atexit.register(lambda: print(*sorted(set({HEAVY!r}) & set(sys.modules)))); {HELP}"
-    )
+    program = f"import atexit; atexit.register(lambda: print(*sorted(set({HEAVY!r}) & set(sys.modules)))); {HELP}"
     answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert "Usage" in answer.stdout
     assert answer.stdout.splitlines()[-1] == ""

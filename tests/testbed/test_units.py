@@ -165,8 +165,9 @@ def test_decibels_of_textbook_ratios():
     assert linear_to_db(2.0) == pytest.approx(3.0102999566398120)
     assert dbm_to_w(0.0) == 1e-3
     assert dbm_to_w(30.0) == pytest.approx(1.0)
-    assert parse_quantity("-174 dBm/Hz", "W/Hz") == pytest.approx(3.981071705534969e-21)  # k T at 288 K
-    assert parse_quantity("-204 dBW/Hz", "W/Hz") == pytest.approx(3.981071705534969e-21)
+    thermal = pytest.approx(3.981071705534969e-21, rel=1e-9, abs=0)  # k T at 288 K
+    assert parse_quantity("-174 dBm/Hz", "W/Hz") == thermal
+    assert parse_quantity("-204 dBW/Hz", "W/Hz") == thermal
 
 
 @PATIENT

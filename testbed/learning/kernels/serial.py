@@ -6,12 +6,13 @@ samples of one minibatch. No module or optimiser is made anew for a job.
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
 from torch import nn
 
+from testbed.errors import RunFailure
 from testbed.learning.kernels.protocol import (
     Chunk,
     EvaluationJob,
@@ -73,11 +74,19 @@ def _train(job: TrainingJob) -> TrainingOutput:
         for step in range(job.num_steps):
             if step < len(batches):
                 inputs, labels = task.train_inputs[batches[step]], task.train_labels[batches[step]]
-            loss = sample_losses(model(inputs), labels).mean()
+            loss = sample_losses(_forward(model, inputs, job), labels).mean()
             if step == 0:
                 first_loss = loss.item()
             descent.step(loss)
     return TrainingOutput.of(job, task.unload(), first_loss)
+
+
+def _forward(model: nn.Module, inputs: torch.Tensor, job: TrainingJob) -> Any:
+    try:
+        return model(inputs)
+    except (RuntimeError, ValueError) as error:  # such as batch normalisation of a single sample
+        where = f"client {job.client} in round {job.base_version}"
+        raise RunFailure(f"{where}: the model fails on a batch of {len(inputs)} samples: {error}") from error
 
 
 class _Descent:
@@ -111,11 +120,13 @@ def _evaluate(job: EvaluationJob) -> EvaluationOutput:
     task = job.task
     model = task.load(job.parameters).eval()
     loss_sum, hits = 0.0, []
-    for start in range(0, len(task.test_labels), _TEST_BATCH):
-        inputs, labels = (part[start : start + _TEST_BATCH] for part in (task.test_inputs, task.test_labels))
-        scores = class_scores(model(inputs))
-        loss_sum += float(sample_losses(scores, labels).sum(dtype=torch.float64))
-        hits.append(scores.argmax(dim=1) == labels)
+    # A model that draws even in evaluation mode meets the same luck at every version.
+    with seeded(0) if task.traits.draws else nullcontext():
+        for start in range(0, len(task.test_labels), _TEST_BATCH):
+            inputs, labels = (part[start : start + _TEST_BATCH] for part in (task.test_inputs, task.test_labels))
+            scores = class_scores(model(inputs))
+            loss_sum += float(sample_losses(scores, labels).sum(dtype=torch.float64))
+            hits.append(scores.argmax(dim=1) == labels)
     all_labels, hit = task.test_labels.numpy(), torch.cat(hits).numpy()
     return EvaluationOutput(
         loss=loss_sum / len(all_labels),

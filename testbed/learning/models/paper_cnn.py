@@ -31,9 +31,7 @@ class PaperCnn(Part):
     def build(self, input_shape: tuple[int, ...], num_classes: int, torch_generator_seed: int) -> nn.Module:
         """Return the module; see `Architecture.build`."""
         if len(input_shape) != 3:
-            raise RequestError(
-                f"model paper-cnn needs images (channels, height, width), not inputs of {input_shape}"
-            )
+            raise RequestError(f"model paper-cnn needs images (channels, height, width), not inputs of {input_shape}")
         num_planes, height, width = input_shape
         first, second = self.num_filters
         pooled = _pooled_twice(height) * _pooled_twice(width)

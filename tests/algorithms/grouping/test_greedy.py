@@ -47,9 +47,7 @@ def table_iii_problem(seed: int) -> GroupingProblem:
 @pytest.mark.parametrize("rule", RULES)
 @settings(max_examples=25, deadline=None)
 @given(seed=seeds, xi=spreads)
-def test_every_client_is_in_one_group_whose_training_times_keep_the_spread(
-    rule: Any, seed: int, xi: float
-) -> None:
+def test_every_client_is_in_one_group_whose_training_times_keep_the_spread(rule: Any, seed: int, xi: float) -> None:
     problem = skewed_problem(seed)
     groups = rule(xi=xi).partition(problem, np.random.default_rng(0))
     assert sorted(i for group in groups for i in group) == list(range(problem.num_clients))
@@ -68,9 +66,7 @@ def test_without_any_allowed_spread_distinct_training_times_give_singletons(
 
 @settings(max_examples=150, deadline=None)
 @given(seed=seeds, xi=spreads, target_gap=st.sampled_from([0.05, 0.5]))
-def test_vectorised_placement_equals_trying_every_group_one_by_one(
-    seed: int, xi: float, target_gap: float
-) -> None:
+def test_vectorised_placement_equals_trying_every_group_one_by_one(seed: int, xi: float, target_gap: float) -> None:
     problem, constants = skewed_problem(seed, num_clients=9), PlanningConstants(target_gap=target_gap)
     times, allowed_s = problem.training_times_s, problem.allowed_spread_s(xi)
     groups: list[list[int]] = []

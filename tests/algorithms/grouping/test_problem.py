@@ -24,9 +24,7 @@ def random_groups(seed: int, num_clients: int = 12) -> list[list[int]]:
     return [np.flatnonzero(row_of == row).tolist() for row in np.unique(row_of)]
 
 
-def single_class_problem(
-    num_clients: int = 100, num_classes: int = 10, samples: int = 600
-) -> GroupingProblem:
+def single_class_problem(num_clients: int = 100, num_classes: int = 10, samples: int = 600) -> GroupingProblem:
     histograms = np.zeros((num_clients, num_classes), dtype=np.int64)
     histograms[np.arange(num_clients), np.arange(num_clients) * num_classes // num_clients] = samples
     return GroupingProblem(np.linspace(6.0, 60.0, num_clients), histograms.sum(axis=1), histograms, 0.67)

@@ -22,10 +22,7 @@ def skewed_problem(seed: int, num_clients: int) -> GroupingProblem:
 
 def moves(groups: Partition, client: int) -> list[Partition]:
     rows = [[i for i in group if i != client] for group in groups] + [[]]
-    moved = [
-        as_partition([[*row, client] if k == j else row for k, row in enumerate(rows)])
-        for j in range(len(rows))
-    ]
+    moved = [as_partition([[*row, client] if k == j else row for k, row in enumerate(rows)]) for j in range(len(rows))]
     return [partition for partition in moved if partition != groups]
 
 
@@ -36,21 +33,15 @@ def swaps(groups: Partition, client: int) -> list[Partition]:
     return [as_partition([[names.get(i, i) for i in group] for group in groups]) for names in exchange]
 
 
-def best_of(
-    problem: GroupingProblem, constants: PlanningConstants, xi: float, candidates: list[Partition]
-) -> Rank:
+def best_of(problem: GroupingProblem, constants: PlanningConstants, xi: float, candidates: list[Partition]) -> Rank:
     times, allowed_s = problem.training_times_s, problem.allowed_spread_s(xi)
-    fitting = [
-        groups for groups in candidates if all(np.ptp(times[list(group)]) <= allowed_s for group in groups)
-    ]
+    fitting = [groups for groups in candidates if all(np.ptp(times[list(group)]) <= allowed_s for group in groups)]
     return min((foresee(problem, constants, groups).rank for groups in fitting), default=(True, np.inf))
 
 
 @settings(max_examples=60, deadline=None)
 @given(seed=seeds, xi=st.floats(0.1, 1.0), target_gap=target_gaps)
-def test_the_best_move_and_the_best_swap_equal_trying_them_one_by_one(
-    seed: int, xi: float, target_gap: float
-) -> None:
+def test_the_best_move_and_the_best_swap_equal_trying_them_one_by_one(seed: int, xi: float, target_gap: float) -> None:
     problem, constants = skewed_problem(seed, 8), PlanningConstants(target_gap=target_gap)
     groups = place_greedily(problem, constants, xi)
     tally = Tally.of(problem, constants, groups)
@@ -63,9 +54,7 @@ def test_the_best_move_and_the_best_swap_equal_trying_them_one_by_one(
 
 @settings(max_examples=40, deadline=None)
 @given(seed=seeds, xi=st.floats(0.0, 1.0), target_gap=target_gaps)
-def test_refinement_never_ranks_worse_than_what_it_started_from(
-    seed: int, xi: float, target_gap: float
-) -> None:
+def test_refinement_never_ranks_worse_than_what_it_started_from(seed: int, xi: float, target_gap: float) -> None:
     problem, constants = skewed_problem(seed, 14), PlanningConstants(target_gap=target_gap)
     placed = place_greedily(problem, constants, xi)
     refined = refine(problem, constants, placed, xi, max_passes=10)
@@ -75,9 +64,7 @@ def test_refinement_never_ranks_worse_than_what_it_started_from(
 
 @settings(max_examples=15, deadline=None)
 @given(seed=seeds, xi=st.floats(0.2, 1.0), target_gap=target_gaps)
-def test_after_refinement_no_single_move_or_swap_ranks_better(
-    seed: int, xi: float, target_gap: float
-) -> None:
+def test_after_refinement_no_single_move_or_swap_ranks_better(seed: int, xi: float, target_gap: float) -> None:
     problem, constants = skewed_problem(seed, 7), PlanningConstants(target_gap=target_gap)
     groups = refine(problem, constants, [[i] for i in range(7)], xi, max_passes=100)
     infeasible, value = foresee(problem, constants, groups).rank

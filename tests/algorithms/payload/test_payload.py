@@ -19,9 +19,7 @@ def trained(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=["model", "delta"])
 @given(seed=seeds)
-def test_the_exact_weighted_mean_signal_decodes_to_the_weighted_mean_model(
-    payload: Payload, seed: int
-) -> None:
+def test_the_exact_weighted_mean_signal_decodes_to_the_weighted_mean_model(payload: Payload, seed: int) -> None:
     models, base, weights = trained(seed)
     decoded = payload.decode(weights @ payload.encode(models, base), base)
     np.testing.assert_allclose(decoded, weights @ models.astype(np.float64), rtol=0, atol=1e-12)

@@ -31,9 +31,7 @@ def transmissions(draw: st.DrawFn, noise: st.SearchStrategy[float] = noises) -> 
     """A group's channel, signals and weights, with the paper's d_i behind the weights."""
     num_members = draw(st.integers(1, 8))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    signals = (
-        rng.normal(size=(num_members, 5)) * draw(positive) * rng.uniform(0.1, 1.0, size=(num_members, 1))
-    )
+    signals = rng.normal(size=(num_members, 5)) * draw(positive) * rng.uniform(0.1, 1.0, size=(num_members, 1))
     data_sizes = rng.integers(1, 500, size=num_members)
     channel = ChannelState(
         amplitudes=rng.rayleigh(size=num_members) + 1e-3,
@@ -91,9 +89,7 @@ def test_alternation_started_at_sigma_max_equals_the_closed_form(group: dict[str
 
 def test_alternation_started_at_sigma_max_settles_in_two_passes() -> None:
     passes = list(itertools.islice(alternating_passes(2.0, 3.0, 0.5, start=2.0 / 3.0), 2))
-    assert (
-        until_settled(iter(passes), 2.0 / 3.0, 1e-3) == passes[1] == pytest.approx(closed_form(2.0, 3.0, 0.5))
-    )
+    assert until_settled(iter(passes), 2.0 / 3.0, 1e-3) == passes[1] == pytest.approx(closed_form(2.0, 3.0, 0.5))
 
 
 @given(amplitude=positive, bound=positive, noise=noises, start=st.floats(1e-4, 10.0))
@@ -113,9 +109,7 @@ def test_alternation_started_low_stops_at_a_third_of_sigma_max_with_seven_times_
     start = 1e-3 * sigma_max
     stopped = until_settled(alternating_passes(sigma_max * bound, bound, noise, start), start, 1e-3)
     best = squared_error_bound(closed_form(sigma_max * bound, bound, noise), bound, noise)
-    passes = itertools.takewhile(
-        lambda s: s != stopped, alternating_passes(sigma_max * bound, bound, noise, start)
-    )
+    passes = itertools.takewhile(lambda s: s != stopped, alternating_passes(sigma_max * bound, bound, noise, start))
     assert stopped.alignment / sigma_max == pytest.approx(0.37, abs=0.01)
     assert squared_error_bound(stopped, bound, noise) / best == pytest.approx(7.0, abs=0.5)
     assert sum(1 for _ in passes) + 1 == pytest.approx(970, abs=15)
@@ -169,9 +163,7 @@ def test_the_bottleneck_spends_exactly_its_budget_and_nobody_exceeds_it(group: d
 
 @pytest.mark.parametrize("rule", RULES, ids=["closed-form", "alternating", "alternating-low"])
 @given(group=transmissions())
-def test_no_member_exceeds_its_budget_when_norms_differ(
-    rule: AirFedgaPowerControl, group: dict[str, Any]
-) -> None:
+def test_no_member_exceeds_its_budget_when_norms_differ(rule: AirFedgaPowerControl, group: dict[str, Any]) -> None:
     plan = rule.plan(group["channel"], SignalStatistics.of(group["signals"]), group["weights"])
     spent_j = plan.gains**2 * np.sum(group["signals"] ** 2, axis=1)
     assert np.all(spent_j <= group["channel"].energy_budgets_j * (1 + 1e-12))
@@ -192,9 +184,7 @@ def test_more_noise_means_more_predicted_error(group: dict[str, Any], factor: fl
     quiet, statistics = group["channel"], SignalStatistics.of(group["signals"])
     loud = ChannelState(quiet.amplitudes, quiet.energy_budgets_j, factor * quiet.noise_energy_j)
     rule = AirFedgaPowerControl()
-    errors = [
-        rule.plan(channel, statistics, group["weights"]).predicted_squared_error for channel in (quiet, loud)
-    ]
+    errors = [rule.plan(channel, statistics, group["weights"]).predicted_squared_error for channel in (quiet, loud)]
     assert errors[0] < errors[1] <= statistics.bound**2
 
 
@@ -213,11 +203,7 @@ def test_renaming_members_permutes_the_gains_and_changes_nothing_else(group: dic
 def test_signals_that_are_all_zero_are_not_sent() -> None:
     channel = ChannelState(np.ones(2), np.ones(2), 1.0)
     plan = AirFedgaPowerControl().plan(channel, SignalStatistics.of(np.zeros((2, 3))), np.array([0.5, 0.5]))
-    assert (
-        plan.gains.tolist() == [0.0, 0.0]
-        and plan.receive_scale == 0.0
-        and plan.predicted_squared_error == 0.0
-    )
+    assert plan.gains.tolist() == [0.0, 0.0] and plan.receive_scale == 0.0 and plan.predicted_squared_error == 0.0
 
 
 def test_an_alternation_that_cannot_settle_says_so() -> None:

@@ -70,9 +70,7 @@ def test_who_is_away_when_the_end_comes_is_gone_for_good_from_when_it_left() -> 
 
 @settings(deadline=None)
 @given(st.integers(0, 4), st.floats(0, 500), st.integers(0, 20))
-def test_nothing_changes_before_the_next_change_and_something_does_there(
-    device: int, time_s: float, seed: int
-) -> None:
+def test_nothing_changes_before_the_next_change_and_something_does_there(device: int, time_s: float, seed: int) -> None:
     one = absences(BLOCKS, (0, 33.0, 47.0), (1, 120.0, None), (2, 10.0, 20.0), (2, 55.0, 300.0), seed=seed)
     change_s = one.next_change_s(device, time_s)
     state = one.is_available(device, time_s)

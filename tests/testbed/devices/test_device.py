@@ -181,9 +181,7 @@ def test_a_job_given_up_in_the_queue_never_runs_and_does_not_block_the_next() ->
 
 def test_the_queue_behind_a_device_that_is_gone_is_lost_with_it() -> None:
     simulation = Simulation(root_seed=0)
-    outcomes = run_jobs(
-        simulation, build(simulation, (4.0, None)), [(float(k), 100.0, math.inf) for k in range(3)]
-    )
+    outcomes = run_jobs(simulation, build(simulation, (4.0, None)), [(float(k), 100.0, math.inf) for k in range(3)])
     assert [(o.outcome, o.end_s) for o in outcomes] == [("lost", 4.0)] * 3
     assert_spans_start_when_their_causes_ended(simulation)
 
@@ -200,9 +198,7 @@ def test_every_span_starts_exactly_when_its_cause_ended_whatever_happens(on_loss
     outcomes = run_jobs(simulation, device, jobs)
     assert_spans_start_when_their_causes_ended(simulation)
     assert {o.outcome for o in outcomes} >= {"completed", "late"}
-    computing_s = sum(
-        r["end_s"] - r["start_s"] for r in simulation.records.rows("span") if r["kind"] == "compute"
-    )
+    computing_s = sum(r["end_s"] - r["start_s"] for r in simulation.records.rows("span") if r["kind"] == "compute")
     assert sum(o.energy_j for o in outcomes) == pytest.approx(PROFILE.compute_w * computing_s)
     assert sum(o.flop for o in outcomes) == pytest.approx(7.3 * computing_s)
 

@@ -75,12 +75,8 @@ def test_the_four_times_add_up_and_energy_is_power_times_time(on_loss: OnLoss) -
             energies_j[client] += done.energy_j
             start_s = simulation.now_s
             yield simulation.env.timeout(1.5)
-            cause = simulation.records.span(
-                fleet[client].entity, "transmit", start_s, simulation.now_s, done.span_id
-            )
-            append_transfer(
-                cause, fleet[client].entity, "server", "tdma", start_s, simulation.now_s, 8.0, 1.0, 0.25
-            )
+            cause = simulation.records.span(fleet[client].entity, "transmit", start_s, simulation.now_s, done.span_id)
+            append_transfer(cause, fleet[client].entity, "server", "tdma", start_s, simulation.now_s, 8.0, 1.0, 0.25)
 
     for client in range(5):
         simulation.start(work(client), f"client-{client}")

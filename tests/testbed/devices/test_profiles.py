@@ -37,9 +37,7 @@ def test_a_working_board_draws_more_than_an_idle_one(name: str) -> None:
         ("gpu-h100-sxm5-80gb", 67_000),
     ],
 )
-def test_the_effective_speed_is_a_fixed_fraction_of_the_published_peak(
-    name: str, peak_gflop_per_s: float
-) -> None:
+def test_the_effective_speed_is_a_fixed_fraction_of_the_published_peak(name: str, peak_gflop_per_s: float) -> None:
     speed = DeviceProfile.from_table(name, {}).flop_per_s
     assert speed == pytest.approx(EFFECTIVE_FRACTION * peak_gflop_per_s * 1e9, rel=3e-3)
 

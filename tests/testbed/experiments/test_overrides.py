@@ -197,9 +197,7 @@ def test_a_setting_of_the_algorithm_is_one_of_the_selected_method():
 
 @pytest.mark.parametrize("selecting", ["algorithm", "algorithm.kind"])
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_algorithm_is_selected_before_its_settings_are_set_in_whatever_order_they_are_given(
-    selecting, order
-):
+def test_the_algorithm_is_selected_before_its_settings_are_set_in_whatever_order_they_are_given(selecting, order):
     overrides = [(selecting, "fedavg"), ("algorithm.deadline_s", 9.0)]
     changed = apply_overrides(SCENARIO, overrides[::order])
     assert changed["algorithm"] == {
@@ -257,9 +255,7 @@ def test_an_algorithm_that_is_a_bare_name_can_be_given_settings():
 
 @pytest.mark.parametrize("document", [{}, {"algorithm": {}}, {"algorithm": {"kind": 5}}, {"algorithm": 5}])
 def test_a_setting_of_no_algorithm_is_refused(document):
-    with pytest.raises(
-        RequestError, match=r"algorithm\.payload needs a selected algorithm: set algorithm\.kind first"
-    ):
+    with pytest.raises(RequestError, match=r"algorithm\.payload needs a selected algorithm: set algorithm\.kind first"):
         apply_overrides(document, [("algorithm.payload", "model")])
 
 

@@ -55,7 +55,11 @@ def test_one_value_has_a_median_and_no_interval() -> None:
 def test_not_reached_counts_as_later_than_any_time(values: list[float | None]) -> None:
     huge = [1e12 if value is None else value for value in values]
     with_none, with_huge = median_interval(values), median_interval(huge)
-    for a, b in ((with_none.median, with_huge.median), (with_none.low, with_huge.low), (with_none.high, with_huge.high)):
+    for a, b in (
+        (with_none.median, with_huge.median),
+        (with_none.low, with_huge.low),
+        (with_none.high, with_huge.high),
+    ):
         assert (b is None and a is None) or (a is None) == (b is not None and b > 1e11)
         assert a is None or a == b
 

@@ -17,10 +17,10 @@ SCENARIO = {"scenario": {"name": "toy"}, "run": {"horizon_s": 20.0}, "algorithm"
 
 @pytest.fixture
 def result() -> RunResult:
-    spans = pa.table({"span_id": [0, 1], "entity": ["device-0", "uplink"], "start_s": [0.0, 0.1], "late": [True, False]})
-    evaluation = pa.table(
-        {"time_s": [0.0, 1.0], "version": [0, 1], "metric": ["accuracy"] * 2, "value": [0.25, 0.75]}
+    spans = pa.table(
+        {"span_id": [0, 1], "entity": ["device-0", "uplink"], "start_s": [0.0, 0.1], "late": [True, False]}
     )
+    evaluation = pa.table({"time_s": [0.0, 1.0], "version": [0, 1], "metric": ["accuracy"] * 2, "value": [0.25, 0.75]})
     meta = {"status": "done", "error": None, "wall_s": 1.5, "versions": {"numpy": "2"}}
     tables = {"span": spans, "evaluation": evaluation}
     return RunResult(run_id(SCENARIO, 4), SCENARIO, 4, meta, tables)
@@ -69,9 +69,7 @@ def test_a_folder_named_like_a_partition_adds_no_column(result: RunResult, tmp_p
     assert loaded.tables["span"].column_names == result.tables["span"].column_names
 
 
-def test_a_finished_run_is_replaced_only_when_asked_and_nothing_else_remains(
-    result: RunResult, tmp_path: Path
-) -> None:
+def test_a_finished_run_is_replaced_only_when_asked_and_nothing_else_remains(result: RunResult, tmp_path: Path) -> None:
     path = save_run(result, tmp_path / "a")
     with pytest.raises(RequestError, match="holds a finished run"):
         save_run(replace(result, seed=5), path)

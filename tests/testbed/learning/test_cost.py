@@ -40,9 +40,7 @@ def test_the_forward_flop_of_the_papers_network_are_its_closed_form():
 @pytest.mark.parametrize("num_samples", [1, 3, 8])
 def test_flop_and_activations_are_linear_in_the_batch(num_samples):
     model = PaperCnn(num_filters=(2, 3), num_hidden=4).build((1, 16, 16), 10, 0)
-    assert training_cost(model, *examples(num_samples, 1, 16, 16)) == training_cost(
-        model, *examples(2, 1, 16, 16)
-    )
+    assert training_cost(model, *examples(num_samples, 1, 16, 16)) == training_cost(model, *examples(2, 1, 16, 16))
 
 
 def test_twice_the_samples_are_twice_the_flop():
@@ -93,9 +91,7 @@ def test_counting_changes_neither_the_model_nor_the_global_generator():
     model = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Dropout(0.5), nn.Linear(6, 3)).eval()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     generator = torch.get_rng_state()
-    training_cost(
-        model, torch.rand(4, 4, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0])
-    )
+    training_cost(model, torch.rand(4, 4, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0]))
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert not model.training

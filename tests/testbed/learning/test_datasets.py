@@ -71,10 +71,7 @@ def test_other_samples_have_another_digest(changes):
 def test_the_digest_is_that_of_the_samples_and_not_of_their_name_or_memory_order():
     inputs = np.arange(8, dtype=np.float32).reshape(4, 2)
     dataset = small(train_inputs=inputs)
-    assert (
-        small(train_inputs=np.asfortranarray(inputs), name="other", sources={"a": "b"}).digest()
-        == dataset.digest()
-    )
+    assert small(train_inputs=np.asfortranarray(inputs), name="other", sources={"a": "b"}).digest() == dataset.digest()
 
 
 def test_digits_are_split_into_1437_and_360_without_loss():

@@ -52,6 +52,13 @@ def test_a_grid_time_sees_the_version_current_then_and_a_commit_at_that_time_cou
     )
 
 
+def test_the_grid_ends_at_the_horizon_whatever_is_committed_later(watched: Watched) -> None:
+    watched.commit(0, 0.0)
+    watched.commit(1, 75.0)
+    watched.evaluator.close()
+    assert max(watched.accuracies()) == 50.0
+
+
 def test_of_several_commits_at_one_time_the_last_counts(watched: Watched) -> None:
     for version in (0, 1, 2):
         watched.commit(version, 0.0)

@@ -19,9 +19,7 @@ from testbed.records import Recorder
 class World:
     """A queue of jobs with a clock that the test sets."""
 
-    def __init__(
-        self, make_task: Any, make_jobs: Any, kernel: Kernel | None = None, **optimizer: Any
-    ) -> None:
+    def __init__(self, make_task: Any, make_jobs: Any, kernel: Kernel | None = None, **optimizer: Any) -> None:
         self.records = Recorder()
         self.now_s = 0.0
         self.task = make_task(lambda: nn.Sequential(nn.Linear(13, 10)), batch_width=10, **optimizer)

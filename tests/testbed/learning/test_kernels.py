@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from testbed.errors import RunFailure
 from testbed.learning.kernels.batched import BatchedKernel
+from testbed.learning.kernels.lanes import lanes_of
 from testbed.learning.kernels.none import NoKernel
 from testbed.learning.kernels.protocol import (
     Chunk,
@@ -195,6 +197,27 @@ def test_the_dropout_of_a_job_depends_on_its_seed_alone(make_task: Any, make_job
     assert one == same != different
 
 
+def test_a_model_that_draws_in_evaluation_is_evaluated_alike_twice_and_leaves_the_generator_alone(
+    make_task: Any,
+) -> None:
+    class Always(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(nn.functional.dropout(x, 0.5, training=True))
+
+    task = make_task(lambda: Always(13, 10))
+    luck = torch.get_rng_state()
+    one, other = (_evaluated(SerialKernel(), task, task.initial_state()) for _ in range(2))
+    assert one.loss == other.loss
+    assert torch.equal(luck, torch.get_rng_state())
+
+
+def test_a_model_that_fails_on_a_batch_fails_the_run_and_names_the_client(make_task: Any, make_jobs: Any) -> None:
+    task = make_task(lambda: nn.Sequential(nn.Linear(13, 16), nn.BatchNorm1d(16), nn.Linear(16, 10)))
+    (job,) = make_jobs(task, [BatchPlan(10, local_epochs=1)], [21])
+    with pytest.raises(RunFailure, match="client 0 in round 0: the model fails on a batch of 1 samples"):
+        compute(BatchedKernel(), [job])
+
+
 def test_frozen_parameters_and_constant_buffers_travel_unchanged(make_task: Any, make_jobs: Any) -> None:
     def build() -> nn.Module:
         model = Own()
@@ -247,6 +270,7 @@ def test_a_lone_job_is_padded_to_two_lanes(make_task: Any, make_jobs: Any) -> No
     for build, options in ((stack(13, 10), {}), (Own, {"shape": (16,)})):
         (chunk,) = form_chunks(make_jobs(make_task(build, **options), PLANS[:1], SIZES[:1]), BatchedKernel())
         assert (len(chunk.jobs), chunk.num_lanes, len(chunk.compute())) == (1, 2, 1)
+        assert lanes_of(chunk) == chunk.jobs * 2
 
 
 def test_convolutions_and_large_models_run_one_at_a_time(make_task: Any, make_jobs: Any) -> None:

@@ -90,9 +90,7 @@ def test_iid_label_mixes_have_the_hypergeometric_mean_and_spread():
     # n/4 * (D - n)/(D - 1), and each of the 200 deals is a fresh draw of client 0.
     labels, num_clients = labels_of([100, 100]), 10
     rng = rng_of(2)
-    held = np.array(
-        [(labels[IidPartition().deal(labels, num_clients, rng)[0]] == 0).sum() for _ in range(200)]
-    )
+    held = np.array([(labels[IidPartition().deal(labels, num_clients, rng)[0]] == 0).sum() for _ in range(200)])
     variance = 20 / 4 * (200 - 20) / 199
     assert abs(held.mean() - 10.0) < 4 * np.sqrt(variance / 200)
     assert abs(held.var(ddof=1) - variance) < 4 * variance * np.sqrt(2 / 199)
@@ -147,9 +145,7 @@ def test_a_smaller_alpha_makes_label_mixes_differ_more():
 
 
 def test_a_dirichlet_request_that_no_draw_meets_is_refused_with_what_to_change():
-    with pytest.raises(
-        RequestError, match=r"alpha = 0\.01.*each of 20 clients 9 of 200 samples.*larger alpha"
-    ):
+    with pytest.raises(RequestError, match=r"alpha = 0\.01.*each of 20 clients 9 of 200 samples.*larger alpha"):
         DirichletPartition(alpha=0.01, min_samples=9).deal(labels_of([100, 100]), 20, rng_of(0))
 
 
@@ -171,9 +167,7 @@ def test_single_class_clients_stand_in_the_order_of_the_paper(clients_per_class)
 
 @FEW
 @given(num_classes=st.integers(1, 10), num_clients=st.integers(1, 25), width=st.integers(1, 10))
-def test_a_pathological_client_holds_exactly_so_many_classes_or_the_request_is_refused(
-    num_classes, num_clients, width
-):
+def test_a_pathological_client_holds_exactly_so_many_classes_or_the_request_is_refused(num_classes, num_clients, width):
     labels = labels_of([300] * num_classes)
     rule = PathologicalPartition(classes_per_client=width)
     if width > num_classes or num_clients * width < num_classes:

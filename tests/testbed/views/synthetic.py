@@ -60,7 +60,9 @@ def grouped_run(
         uplink = span("uplink", "transmit", turn_s, end_s)
         version, base, size = len(versions) + 1, int(bases[group]), len(groups[group])
         share = size / num_devices
-        versions.append((version, end_s, group, base, version - 1 - base, size, size, share, share, 0.2 * share, uplink))
+        versions.append(
+            (version, end_s, group, base, version - 1 - base, size, size, share, share, 0.2 * share, uplink)
+        )
         aggregations.append((uplink, version, group, "air-fedga", size, 1.0, 1.0, 0.9, 0.01, 0.01))
         start_s[group], bases[group], mac_free_s = end_s, version, end_s
         ready_s[group] = end_s + training_s[groups[group]].max()

@@ -1,0 +1,91 @@
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from synthetic import grouped_run, three_alternatives
+
+from testbed.errors import RequestError
+from testbed.experiments.result import RunResult
+from testbed.experiments.target import Target
+from testbed.views.curves import plot_curves
+
+TARGET = Target("accuracy", ">=", 0.8)
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, list[RunResult]]:
+    return three_alternatives((0, 1, 2))
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_the_line_over_time_is_the_median_over_seeds_and_the_band_its_range(runs: dict[str, list[RunResult]]) -> None:
+    figure = plot_curves(runs)
+    over_time = figure.axes[0]
+    times_s = runs["fedavg"][0].series("accuracy")[0]
+    values = np.stack([run.series("accuracy")[1] for run in runs["fedavg"]])
+    line = over_time.get_lines()[0]
+    np.testing.assert_allclose(line.get_xdata(), times_s)
+    np.testing.assert_allclose(line.get_ydata(), np.median(values, axis=0))
+    band = over_time.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == values.min() and band[:, 1].max() == values.max()
+
+
+def test_every_panel_shows_every_alternative_with_its_unit_and_one_accuracy_axis(
+    runs: dict[str, list[RunResult]],
+) -> None:
+    figure = plot_curves(runs, target=TARGET)
+    labels = [axes.get_xlabel() for axes in figure.axes]
+    assert labels[0] == "simulated time [s]"
+    assert "channel uses" in labels[1] and "[J]" in labels[2]
+    for axes in figure.axes:
+        assert {"fedavg", "air-fedavg", "air-fedga"} <= {line.get_label() for line in axes.get_lines()}
+        assert axes.get_ylim() == figure.axes[0].get_ylim()
+
+
+def test_a_curve_against_a_cost_ends_where_the_first_seed_ends(runs: dict[str, list[RunResult]]) -> None:
+    energy = plot_curves(runs).axes[2]
+    ends = [run.spent("energy_tx_j", run.series("accuracy")[0])[-1] for run in runs["air-fedga"]]
+    assert energy.get_lines()[2].get_xdata()[-1] == pytest.approx(min(ends))
+
+
+def test_a_target_is_marked_only_for_those_who_reach_it_and_on_its_own_metric(
+    runs: dict[str, list[RunResult]],
+) -> None:
+    def diamonds(figure: Figure) -> int:
+        return sum(line.get_marker() == "D" for line in figure.axes[0].get_lines())
+
+    figure = plot_curves(runs, target=TARGET)
+    assert legend(figure) == ["fedavg (3 seeds)", "air-fedavg (3 seeds)", "air-fedga (3 seeds)", "target accuracy>=0.8"]
+    assert diamonds(figure) == 2
+    assert diamonds(plot_curves(runs, metric="loss", target=TARGET)) == 0
+
+
+def test_failed_runs_are_counted_in_the_legend_and_not_in_the_line(runs: dict[str, list[RunResult]]) -> None:
+    good, bad = runs["fedavg"][0], replace(runs["fedavg"][1], meta={"status": "failed", "error": "diverged"})
+    figure = plot_curves({"mixed": [good, bad], "broken": [bad]})
+    assert legend(figure) == ["mixed (2 seeds, 1 failed)", "broken (1 seed, 1 failed)"]
+    np.testing.assert_allclose(figure.axes[0].get_lines()[0].get_ydata(), good.series("accuracy")[1])
+    with pytest.raises(RequestError, match="no completed run"):
+        plot_curves({"broken": [bad]})
+
+
+def test_a_run_that_sends_nothing_can_be_drawn(tmp_path: Path) -> None:
+    silent = grouped_run(horizon_s=1.0)
+    plot_curves({"silent": [silent], "loud": [grouped_run()]}, target=TARGET).savefig(tmp_path / "a.png")
+
+
+def test_drawing_leaves_matplotlib_as_it_was_and_fills_the_picture(
+    runs: dict[str, list[RunResult]], tmp_path: Path
+) -> None:
+    settings, backend = dict(matplotlib.rcParams), matplotlib.get_backend()
+    figure = plot_curves(runs, target=TARGET)
+    figure.savefig(tmp_path / "a.png")
+    assert (dict(matplotlib.rcParams), matplotlib.get_backend()) == (settings, backend)
+    pixels = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
+    assert pixels.shape == (1000, 1600, 4)

@@ -1,0 +1,117 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console, RenderableType
+from synthetic import grouped_run, three_alternatives
+
+from testbed.experiments.result import RunResult
+from testbed.experiments.summary import Comparison, explain
+from testbed.experiments.target import Target
+from testbed.views.tables import (
+    causes_table,
+    comparison_tables,
+    differences_table,
+    estimate_table,
+    run_table,
+    runs_table,
+)
+
+TARGET = Target("accuracy", ">=", 0.8)
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, list[RunResult]]:
+    return three_alternatives((0, 1, 2))
+
+
+def text_of(renderable: RenderableType, width: int = 100) -> str:
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def test_a_comparison_shows_what_was_not_reached_and_the_bound_that_follows(runs: dict[str, list[RunResult]]) -> None:
+    text = text_of(comparison_tables(Comparison.of(runs, TARGET)))
+    lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
+    row = next(line for line in text.splitlines() if line.split()[:1] == ["fedavg"])
+    assert "0/3" in row and "not reached" in row and "1 (reference)" in row
+    assert any("> " in line and "3/3" in line for line in text.splitlines() if "air-fedga" in line)
+    assert "3 seeds: no sign or Wilcoxon test" in text
+    assert "downlink: free" in text
+    assert lines["Time"].startswith("Time to accuracy>=0.8 (smoothed)")
+
+
+def test_a_failed_run_is_named_with_its_error(runs: dict[str, list[RunResult]]) -> None:
+    failed = replace(runs["air-fedga"][1], meta={"status": "failed", "error": "client [3] diverged"})
+    text = text_of(comparison_tables(Comparison.of({"a": [failed, runs["air-fedga"][0]]}, TARGET)))
+    assert "FAILED a, seed 1: client [3] diverged" in text
+    assert "FAILED: client [3] diverged" in text_of(run_table(failed))
+
+
+def test_every_table_fits_a_hundred_columns_without_cutting_a_word(runs: dict[str, list[RunResult]]) -> None:
+    tables = [
+        comparison_tables(Comparison.of(runs, TARGET)),
+        run_table(runs["air-fedga"][0]),
+        causes_table({label: explain(group[0]) for label, group in runs.items()}),
+    ]
+    for table in tables:
+        text = text_of(table)
+        assert max(len(line) for line in text.splitlines()) <= 100
+        assert "…" not in text
+
+
+def test_square_brackets_are_words_and_not_markup(runs: dict[str, list[RunResult]]) -> None:
+    text = text_of(causes_table({"hidden=[a]": explain(runs["air-fedga"][0])}))
+    assert "hidden=[a]" in text
+    assert "[s per turn]" in text
+
+
+def test_a_cause_that_nobody_has_is_left_out_and_one_that_some_lack_is_a_dash() -> None:
+    grouped, plain = explain(grouped_run()), explain(grouped_run(with_groups=False))
+    assert "shrinkage" not in text_of(causes_table({"plain": plain}))
+    row = next(line for line in text_of(causes_table({"g": grouped, "p": plain})).splitlines() if "shrinkage" in line)
+    assert row.split()[-2:] == ["10", "-"]
+
+
+def test_a_listing_has_a_row_per_run_and_dashes_where_a_damaged_one_says_nothing() -> None:
+    whole = {
+        "name": "a",
+        "run_id": "0123456789ab",
+        "scenario": "toy",
+        "algorithm": "fedavg",
+        "seed": 0,
+        "status": "done",
+        "horizon_s": 600.0,
+        "final_accuracy": 0.9123,
+        "error": None,
+    }
+    damaged = {**dict.fromkeys(whole), "name": "b", "status": "damaged"}
+    rows = [line.split() for line in text_of(runs_table([whole, damaged])).splitlines() if line.split()]
+    assert rows[-2] == ["a", "fedavg", "0", "600", "s", "0.912", "done", "0123456789ab"]
+    assert rows[-1] == ["b", "-", "-", "-", "-", "damaged", "-"]
+
+
+def test_two_runs_differ_in_the_settings_that_differ_and_in_no_other() -> None:
+    first, second = grouped_run("fedavg", seed=0), grouped_run("air-fedga", seed=0)
+    second = replace(second, scenario={**second.scenario, "training": {"momentum": 0.9}})
+    text = text_of(differences_table(first, second))
+    rows = [line.split() for line in text.splitlines()[4:] if line.split()]
+    assert rows == [["algorithm.kind", "fedavg", "air-fedga"], ["training.momentum", "-", "0.9"]]
+
+
+def test_an_estimate_says_when_it_holds_only_if_nothing_were_learnt() -> None:
+    needs = SimpleNamespace(
+        algorithm="air-fedga",
+        horizon_s=600.0,
+        num_versions=218,
+        num_jobs=1744,
+        flop=3.2e12,
+        peak_bytes_per_job=4e6,
+        num_evaluations=61,
+        timeline_exact=False,
+        wall_s=12.0,
+    )
+    text = text_of(estimate_table(needs))  # type: ignore[arg-type]
+    assert "3.2 TFLOP" in text and "4 MB" in text and "if nothing were learnt" in text
