@@ -11,7 +11,7 @@ back.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Protocol, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, Protocol, TypeAlias
 
 from pydantic import Field
 

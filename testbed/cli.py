@@ -1,7 +1,7 @@
 """The command line: a thin skin over `testbed.experiments` and `testbed.views`.
 
-Everything heavy is imported inside the verb that needs it, so that `testbed --help` answers at once. Exit codes: 0 done,
-1 the run failed, 2 the request was wrong, 130 interrupted; bad input never prints a traceback.
+Everything heavy is imported inside the verb that needs it, so that `testbed --help` answers at once. Exit codes: 0
+done, 1 the run failed, 2 the request was wrong, 130 interrupted; bad input never prints a traceback.
 """
 
 import json
@@ -57,9 +57,10 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario once and save its rows."""
+    from testbed.experiments.describe import describe
     from testbed.experiments.estimate import estimate
     from testbed.experiments.scenario import data_folder
-    from testbed.experiments.describe import describe
+    from testbed.experiments.store import run_id
     from testbed.views.progress import progress_bar
     from testbed.views.tables import estimate_table, run_table
 
@@ -69,7 +70,8 @@ def run(
         needs = estimate(resolved, seed, data_folder(data, resolved))
         _show(as_json, needs.to_json(), lambda console: console.print(estimate_table(needs)))
         return
-    directory = out or DEFAULT_ROOT / f"{resolved.header.name}-{resolved.algorithm}-seed-{seed}"
+    identity = run_id(resolved.document, seed)
+    directory = out or DEFAULT_ROOT / f"{resolved.header.name}-{resolved.algorithm}-seed-{seed}-{identity}"
     with progress_bar(1) as progress:
         result = chosen.run(seed, data_dir=data, out=directory, observe=progress.observer(directory.name))
 
@@ -187,8 +189,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a run and what explains it; for two, also how their settings differ."""
-    from testbed.experiments.store import load_run
     from testbed.experiments.describe import describe, setting_differences
+    from testbed.experiments.store import load_run
     from testbed.views.tables import differences_table, run_table
 
     loaded = [load_run(path) for path in runs]

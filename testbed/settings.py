@@ -149,9 +149,7 @@ def explain(error: ValidationError, where: str = "") -> str:
     for item in error.errors():
         path = ".".join([part for part in (where, *map(str, item["loc"])) if part])
         cause = item.get("ctx", {}).get("error")
-        if isinstance(cause, ValidationError):
-            lines.append(explain(cause, path))
-        elif isinstance(cause, Exception):
+        if isinstance(cause, Exception):
             lines.append(f"{path}: {cause}" if path else str(cause))
         elif item["type"] == "missing":
             lines.append(f"{path}: this setting is missing")

@@ -27,6 +27,7 @@ class Fedavg(Part):
 
     reads_trained_values: ClassVar[bool] = False
 
+    kind: str = "fedavg"
     deadline_s: PositiveSeconds | None = None  # longest a round waits for training [s]; None: for the slowest
 
     def start(self, fed: Federation) -> None:

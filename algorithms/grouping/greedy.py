@@ -50,6 +50,7 @@ def place_greedily(problem: GroupingProblem, constants: PlanningConstants, xi: f
 class GreedyPaper(Part):
     """Air-FedGA's greedy pass, as published (Alg. 3)."""
 
+    kind: str = "greedy-paper"
     xi: Fraction = 0.3  # [paper], swept there from 0 to 1
     planning: PlanningConstants = PlanningConstants()
 
@@ -61,6 +62,7 @@ class GreedyPaper(Part):
 class GreedyRefined(Part):
     """Air-FedGA's greedy pass, then moves and swaps while they rank better (our choice)."""
 
+    kind: str = "greedy-refined"
     xi: Fraction = 0.3  # [paper], swept there from 0 to 1
     max_passes: Annotated[int, Field(ge=1)] = 10  # Our choice: two to four passes usually leave nothing to gain
     planning: PlanningConstants = PlanningConstants()

@@ -11,6 +11,8 @@ __all__ = ["SingleGroup"]
 class SingleGroup(Part):
     """Everybody transmits together, after the slowest."""
 
+    kind: str = "single"
+
     def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
         """Return the one group; the rule draws nothing from `rng`."""
         return (tuple(range(problem.num_clients)),)

@@ -1,7 +1,7 @@
 """Latency tiers: clients sorted by training time and cut into equal parts, as in TiFL.
 
-Chai et al., "TiFL: A Tier-based Federated Learning System", HPDC 2020; in Air-FedGA's comparison (Ma et al., IPDPS 2025,
-Table III) seven such tiers have a mean label distance of 0.69.
+Chai et al., "TiFL: A Tier-based Federated Learning System", HPDC 2020; in the comparison of Air-FedGA (Ma et al.,
+IPDPS 2025, Table III) seven such tiers have a mean label distance of 0.69.
 """
 
 import numpy as np

@@ -23,6 +23,7 @@ class AirFedavg(Part):
 
     reads_trained_values: ClassVar[bool] = False
 
+    kind: str = "air-fedavg"
     power_control: Annotated[PowerControl, component("power-control")] = "air-fedga"  # type: ignore[assignment]
     payload: Annotated[Payload, component("payload")] = "model"  # type: ignore[assignment]
     deadline_s: PositiveSeconds | None = None  # longest a round waits for training [s]; None: for the slowest

@@ -35,6 +35,7 @@ class AirFedga(Part):
 
     reads_trained_values: ClassVar[bool] = False
 
+    kind: str = "air-fedga"
     power_control: Annotated[PowerControl, component("power-control")] = "air-fedga"  # type: ignore[assignment]
     grouping: Annotated[Grouping, component("grouping")] = "greedy-refined"  # type: ignore[assignment]
     payload: Annotated[Payload, component("payload")] = "model"  # type: ignore[assignment]

@@ -6,8 +6,6 @@ With noise the norm bound W is that of the updates, and a shrinking receiver shr
 parameters.
 """
 
-from typing import ClassVar
-
 import numpy as np
 
 from testbed.layout import FloatArray
@@ -19,7 +17,7 @@ __all__ = ["DeltaPayload"]
 class DeltaPayload(Part):
     """The update against the version the group started from."""
 
-    name: ClassVar[str] = "delta"
+    kind: str = "delta"
 
     def encode(self, models: FloatArray, base: FloatArray) -> FloatArray:
         """Return the updates `models - base`, (num_members, num_entries) in float64."""

@@ -4,7 +4,7 @@ A receiver that shrinks (MMSE) multiplies the group model by SNR / (1 + SNR), so
 decay towards zero with every aggregation. `delta.py` has the alternative.
 """
 
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -21,8 +21,6 @@ class Payload(Protocol):
     decode(sum_i a_i encode(models, base)_i, base) = sum_i a_i models_i.
     """
 
-    name: ClassVar[str]
-
     def encode(self, models: FloatArray, base: FloatArray) -> FloatArray:
         """Return the signals of `models : (num_members, num_entries)`, which were trained from `base`."""
         ...
@@ -35,7 +33,7 @@ class Payload(Protocol):
 class ModelPayload(Part):
     """The model itself, as in Air-FedGA."""
 
-    name: ClassVar[str] = "model"
+    kind: str = "model"
 
     def encode(self, models: FloatArray, base: FloatArray) -> FloatArray:
         """Return `models : (num_members, num_entries)` in float64; `base` plays no part."""

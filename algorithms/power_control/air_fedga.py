@@ -127,11 +127,11 @@ class AirFedgaPowerControl(Part):
     `predicted_squared_error` is the bound C.
     """
 
+    kind: str = "air-fedga"
     solver: Literal["closed-form", "alternating"] = "closed-form"  # the paper's Alg. 2 is "alternating"
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3  # Our choice: the paper gives no value
     start: Literal["sigma-max", "sigma-max/1000"] = "sigma-max"  # Our choice: from there two passes suffice
 
-    name: ClassVar[str] = "air-fedga"
     requires_payload: ClassVar[str | None] = None
 
     def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:

@@ -87,7 +87,6 @@ class Plan:
 class PowerControl(Protocol):
     """A rule that plans one over-the-air transmission."""
 
-    name: ClassVar[str]
     requires_payload: ClassVar[str | None]  # the payload without which the rule makes no sense; None for any
 
     def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:

@@ -29,7 +29,8 @@ __all__ = ["ZeroForcingInversion"]
 class ZeroForcingInversion(Part):
     """Channel inversion with an unbiased receiver; `predicted_squared_error` is the exact mean n0 / s^2."""
 
-    name: ClassVar[str] = "zf-inversion"
+    kind: str = "zf-inversion"
+
     requires_payload: ClassVar[str | None] = None
 
     def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:

@@ -43,7 +43,7 @@ def median_explanation(runs: Sequence[RunResult]) -> dict[str, float | None]:
 
 
 def setting_differences(runs: Sequence[RunResult]) -> dict[str, list[Any]]:
-    """Return the settings in which runs differ, the seed included: dotted key -> the value in each run (None: absent)."""
+    """Return the settings in which runs differ, with the seed: dotted key -> the value in each run (None: absent)."""
     flat = [dict(_flatten(run.scenario)) | {"seed": run.seed} for run in runs]
     keys = sorted({key for settings in flat for key in settings})
     values = {key: [settings.get(key) for settings in flat] for key in keys}

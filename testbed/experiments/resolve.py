@@ -70,8 +70,8 @@ class DataSettings(Settings):
 class TrainingSettings(Settings):
     """`[training]`: one client's job, the same for every method.
 
-    `learning_rate` is one number for all methods or a table of one number per method, as tuned for the scenario; setting
-    a number replaces the table.
+    `learning_rate` is one number for all methods or a table of one number per method, as tuned for the scenario;
+    setting a number replaces the table.
     """
 
     optimizer: Literal["sgd"] = "sgd"

@@ -2,7 +2,8 @@
 
     result = Scenario.load("air-fedga").set("run.horizon_s", 300).run(seed=0)
 
-The command line is a thin skin over this class. A user's own module and data go in through `run(model=..., dataset=...)`.
+The command line is a thin skin over this class. A user's own module and data go in through
+`run(model=..., dataset=...)`.
 """
 
 import os

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from testbed.errors import RequestError
 from testbed.experiments.overrides import Override, parse_value
@@ -13,6 +14,9 @@ from testbed.experiments.scenario import Scenario, data_folder
 from testbed.experiments.store import check_writable, save_run
 
 __all__ = ["PlannedRun", "Variation", "parse_seeds", "parse_variation", "plan_sweep", "run_sweep"]
+
+
+_MOST_SEEDS: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,16 @@ def parse_variation(text: str) -> Variation:
 
 
 def _split(text: str) -> list[str]:
-    pieces, depth, quoted = [""], 0, False
+    """Return the pieces between commas that stand outside brackets and quotes; a quote opens only where a value does."""
+    pieces, depth, quote = [""], 0, ""
     for letter in text:
-        quoted ^= letter in "\"'"
-        depth += (letter in "[{") - (letter in "]}")
-        if letter == "," and depth == 0 and not quoted:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'" and not pieces[-1].strip(" [{,="):
+            quote = letter
+        else:
+            depth = max(0, depth + (letter in "[{") - (letter in "]}"))
+        if letter == "," and depth == 0 and not quote:
             pieces.append("")
         else:
             pieces[-1] += letter
@@ -74,11 +83,11 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     seeds: list[int] = []
     for piece in text.split(","):
         first, dash, last = piece.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
+        if not first.isdecimal() or (dash and not last.isdecimal()):
             raise RequestError(f"seeds = {text!r}: write seeds of at least 0 like 0-4 or 0,2,5")
         found = range(int(first), int(last if dash else first) + 1)
-        if not found:
-            raise RequestError(f"seeds = {text!r}: the range {piece.strip()} is empty")
+        if not 0 < len(found) <= _MOST_SEEDS:
+            raise RequestError(f"seeds = {text!r}: the range {piece.strip()} must hold 1 to {_MOST_SEEDS} seeds")
         seeds.extend(found)
     if len(set(seeds)) < len(seeds):
         raise RequestError(f"seeds = {text!r}: a seed is given twice")

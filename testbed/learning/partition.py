@@ -52,6 +52,8 @@ class Partition(Protocol):
 class IidPartition(Part):
     """Every client gets a random share of all samples; the sizes differ by at most one."""
 
+    kind: str = "iid"
+
     def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
         """Return the deal; see `Partition.deal`."""
         _require_samples(len(labels), num_clients, 1)
@@ -73,6 +75,7 @@ class DirichletPartition(Part):
     the redraw as in Li et al., "Federated learning on non-IID data silos", ICDE 2022.
     """
 
+    kind: str = "dirichlet"
     alpha: Annotated[float, Field(gt=0)]
     # 1 is the least with which every client can train at all.
     min_samples: PositiveInt = 1
@@ -121,6 +124,7 @@ class PathologicalPartition(Part):
     Air-FedGA, evaluation set-up; s = 2 in McMahan et al., AISTATS 2017 (there with random pairs of classes).
     """
 
+    kind: str = "pathological"
     classes_per_client: PositiveInt
 
     def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:

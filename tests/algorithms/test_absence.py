@@ -74,7 +74,7 @@ def test_weights_are_renormalised_over_those_who_transmit() -> None:
             **slow_device_settings(),
         ),
         "aggregation",
-    )  # noqa: E501
+    )
     assert all(row["alignment"] == pytest.approx(1.0) and row["aggregation_nmse"] < 1e-12 for row in aggregations)
 
 

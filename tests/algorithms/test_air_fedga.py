@@ -11,8 +11,8 @@ from small import small_experiment
 
 from algorithms.grouping.problem import GroupingProblem
 from testbed.experiments.run import Experiment
-from testbed.learning.kernels.serial import SerialKernel
 from testbed.learning.jobs import Jobs
+from testbed.learning.kernels.serial import SerialKernel
 from testbed.records import Recorder
 from testbed.settings import Part
 

@@ -1,5 +1,6 @@
 """The contract of every registered algorithm, on a cell with fading, noise, absences and unequal devices."""
 
+import itertools
 import os
 import random
 import subprocess
@@ -68,7 +69,7 @@ def test_spans_of_one_device_do_not_overlap(experiment: Experiment) -> None:
     for entity, spans in by_entity.items():
         if entity.startswith(("device-", "uplink", "downlink")):
             spans.sort()
-            assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False)), entity
+            assert all(a[1] <= b[0] for a, b in itertools.pairwise(spans)), entity
 
 
 def test_bits_charged_are_bits_sent(experiment: Experiment) -> None:
@@ -119,18 +120,14 @@ def test_the_global_generators_are_untouched(algorithm: str) -> None:
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002 - the global state is what is tested
     torch.manual_seed(1)
-    before = (
-        random.getstate(),
-        np.random.get_state()[1].tobytes(),
-        torch.random.get_rng_state().numpy().tobytes(),
-    )  # noqa: NPY002
+    before = global_states()
     execute(small_scenario(algorithm__kind=algorithm, run__horizon_s=100.0).resolve(), 0)
-    after = (
-        random.getstate(),
-        np.random.get_state()[1].tobytes(),
-        torch.random.get_rng_state().numpy().tobytes(),
-    )  # noqa: NPY002
-    assert before == after
+    assert global_states() == before
+
+
+def global_states() -> tuple[Any, bytes, bytes]:
+    numpy_state = np.random.get_state()[1]  # noqa: NPY002 - the global state is what is tested
+    return random.getstate(), numpy_state.tobytes(), torch.random.get_rng_state().numpy().tobytes()
 
 
 RUN_ALL = """

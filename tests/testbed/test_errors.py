@@ -45,6 +45,12 @@ def test_the_best_match_comes_first():
     assert nearest_names("rayleih", ["static", "rician", "rayleigh"])[0] == "rayleigh"
 
 
+def test_no_more_names_are_proposed_than_were_asked_for():
+    known = ["fedavg-1", "fedavg-2", "fedavg-3", "fedavg-4", "fedavg-5"]
+    assert [len(nearest_names("fedavg", known, limit)) for limit in (1, 2, 5)] == [1, 2, 5]
+    assert len(nearest_names("fedavg", known)) == 3
+
+
 def test_nothing_near_gives_no_hint_but_the_whole_choice():
     assert str(unknown_name("fading", "zzz", ["static", "rayleigh"])) == "unknown fading 'zzz': known: rayleigh, static"
 

@@ -32,6 +32,8 @@ class DigitsDataset(Part):
     not stratified.
     """
 
+    kind: str = "digits"
+
     def load(self, data_dir: Path | None) -> Dataset:
         """Return the data set; `data_dir` is not used. It is made once per process."""
         return _load()

@@ -61,12 +61,14 @@ class _IdxImages(Part):
 class MnistDataset(_IdxImages):
     """MNIST digits, (1, 28, 28), pixels / 255; `num_train` and `num_test` keep the first so many."""
 
+    kind: str = "mnist"
     set_name = "mnist"
 
 
 class FashionMnistDataset(_IdxImages):
     """Fashion-MNIST, (1, 28, 28), pixels / 255; `num_train` and `num_test` keep the first so many."""
 
+    kind: str = "fashion-mnist"
     set_name = "fashion-mnist"
 
 

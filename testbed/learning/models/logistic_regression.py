@@ -13,6 +13,8 @@ __all__ = ["LogisticRegression"]
 class LogisticRegression(Part):
     """Multinomial logistic regression with (entries of the input + 1) x num_classes parameters."""
 
+    kind: str = "logistic-regression"
+
     def build(self, input_shape: tuple[int, ...], num_classes: int, torch_generator_seed: int) -> nn.Module:
         """Return the module; see `Architecture.build`."""
         with seeded(torch_generator_seed):

@@ -19,6 +19,7 @@ class Mlp(Part):
     With 784 inputs, `hidden = [512, 512]` and 10 classes it is what Air-FedGA calls LR: 669,706 parameters.
     """
 
+    kind: str = "mlp"
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
     def build(self, input_shape: tuple[int, ...], num_classes: int, torch_generator_seed: int) -> nn.Module:

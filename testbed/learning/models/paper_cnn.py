@@ -25,6 +25,7 @@ class PaperCnn(Part):
     64]` and `num_hidden = 512` give its network for CIFAR-10.
     """
 
+    kind: str = "paper-cnn"
     num_filters: tuple[PositiveInt, PositiveInt] = (20, 50)
     num_hidden: PositiveInt = 500
 

@@ -159,7 +159,7 @@ def test_too_few_seeds_are_told_so_and_enough_are_not() -> None:
 
 
 def test_reading_results_imports_nothing_heavy() -> None:
-    modules = "result store target statistics summary".split()
+    modules = ["result", "store", "target", "statistics", "summary"]
     imports = "; ".join(f"import testbed.experiments.{name}" for name in modules)
     views = "import testbed.views.curves, testbed.views.timeline, testbed.views.tables"
     heavy = "{'torch', 'pandas', 'matplotlib', 'scipy.stats', 'pyarrow'} & set(sys.modules)"

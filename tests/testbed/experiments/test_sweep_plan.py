@@ -40,7 +40,7 @@ def test_what_is_not_a_seed_is_refused_with_an_example(text):
 
 
 def test_an_empty_range_is_refused():
-    with pytest.raises(RequestError, match="the range 3-1 is empty"):
+    with pytest.raises(RequestError, match="the range 3-1 must hold 1 to"):
         parse_seeds("0, 3-1")
 
 
@@ -104,3 +104,24 @@ def test_a_variation_without_key_or_alternatives_is_refused(text):
     with pytest.raises(RequestError, match=r"is not a variation: write table\.key=a,b,c") as refusal:
         parse_variation(text)
     assert repr(text) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("a=\"it's\",b", ("it's", "b")),
+        ('a="[",b', ("[", "b")),
+        ("a=don't,b", ("don't", "b")),
+        ("a=x],y", ("x]", "y")),
+        ('a={kind="x, y"},z', ({"kind": "x, y"}, "z")),
+        ("a=[1,2],[3]", ([1, 2], [3])),
+    ],
+)
+def test_commas_inside_quotes_and_brackets_do_not_separate_alternatives(text, pieces):
+    assert parse_variation(text).values == pieces
+
+
+@pytest.mark.parametrize("text", ["²", "0-1000000000000", "3-1", "-1"])
+def test_seeds_that_are_no_reasonable_range_are_refused(text):
+    with pytest.raises(RequestError, match="seeds"):
+        parse_seeds(text)

@@ -70,14 +70,38 @@ def grouped_run(
     tables = {
         "span": table(SPAN_COLUMNS, spans),
         "transfer": table(
-            "span_id source target channel start_s end_s bits channel_uses energy_tx_j".split(), transfers
+            ["span_id", "source", "target", "channel", "start_s", "end_s", "bits", "channel_uses", "energy_tx_j"],
+            transfers,
         ),
         "training": table(
-            "span_id client job base_version start_s end_s flop peak_bytes energy_compute_j outcome".split(), trainings
+            [
+                "span_id",
+                "client",
+                "job",
+                "base_version",
+                "start_s",
+                "end_s",
+                "flop",
+                "peak_bytes",
+                "energy_compute_j",
+                "outcome",
+            ],
+            trainings,
         ),
         "version": table(
-            "version time_s group base_version staleness num_active num_members mixing_weight progress_norm "
-            "pull_back_norm span_id".split(),
+            [
+                "version",
+                "time_s",
+                "group",
+                "base_version",
+                "staleness",
+                "num_active",
+                "num_members",
+                "mixing_weight",
+                "progress_norm",
+                "pull_back_norm",
+                "span_id",
+            ],
             versions,
         ),
         "evaluation": _evaluations(rng, speed, horizon_s, versions),
@@ -86,8 +110,18 @@ def grouped_run(
     if with_groups:
         tables |= _group_tables(groups, training_s, airtime_s)
         tables["aggregation"] = table(
-            "span_id version group power_control num_active noise_energy_j receive_scale alignment aggregation_nmse "
-            "predicted_nmse".split(),
+            [
+                "span_id",
+                "version",
+                "group",
+                "power_control",
+                "num_active",
+                "noise_energy_j",
+                "receive_scale",
+                "alignment",
+                "aggregation_nmse",
+                "predicted_nmse",
+            ],
             aggregations,
         )
     scenario = {
@@ -135,8 +169,18 @@ def _devices(spans: list[Any], num_devices: int, elapsed_s: float) -> pa.Table:
         idle_s = elapsed_s - computing_s - transmitting_s - absent_s
         rows.append((device, "tx2", elapsed_s, computing_s, transmitting_s, absent_s, idle_s, computing_s, 1.0, idle_s))
     return table(
-        "device profile elapsed_s computing_s transmitting_s absent_s idle_s energy_compute_j energy_tx_j "
-        "energy_idle_j".split(),
+        [
+            "device",
+            "profile",
+            "elapsed_s",
+            "computing_s",
+            "transmitting_s",
+            "absent_s",
+            "idle_s",
+            "energy_compute_j",
+            "energy_tx_j",
+            "energy_idle_j",
+        ],
         rows,
     )
 
@@ -153,8 +197,8 @@ def _group_tables(groups: list[Any], training_s: Any, airtime_s: float) -> dict[
         for device in group
     ]
     return {
-        "group": table("group num_members share label_distance planned_period_s".split(), rows),
-        "membership": table("group client num_samples share planned_training_s".split(), members),
+        "group": table(["group", "num_members", "share", "label_distance", "planned_period_s"], rows),
+        "membership": table(["group", "client", "num_samples", "share", "planned_training_s"], members),
     }
 
 

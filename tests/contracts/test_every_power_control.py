@@ -1,0 +1,177 @@
+"""The contract of every power control: what it plans fits the budgets and aims at the weighted mean.
+
+With c_i = g_i |h_i| the server estimates r (sum_i c_i x_i + z). It wants sum_i a_i x_i over those who transmit, their
+weights renormalised.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from examples import examples
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from algorithms.power_control.plan import ChannelState, Plan, PowerControl, SignalStatistics
+
+MANY = settings(max_examples=40, deadline=None)
+NUM_ENTRIES = 3
+# A cell refuses what overspends by more.
+BUDGET_TOLERANCE = 1e-9
+
+magnitudes = st.floats(1e-4, 1e4)
+# What models are made of: zero, tiny and large single-precision numbers.
+entries = st.just(0.0) | st.floats(-1e6, 1e6, width=32, allow_subnormal=False)
+noises = st.just(0.0) | magnitudes
+
+
+@dataclass(frozen=True)
+class Transmission:
+    """A group that is about to transmit."""
+
+    channel: ChannelState
+    signals: np.ndarray
+    weights: np.ndarray
+
+    def plan(self, rule: PowerControl) -> Plan:
+        with no_division_by_zero():
+            return rule.plan(self.channel, SignalStatistics.of(self.signals), self.weights)
+
+    def without_noise(self) -> "Transmission":
+        return replace(self, channel=replace(self.channel, noise_energy_j=0.0))
+
+    def wanted_weights(self, plan: Plan) -> np.ndarray:
+        kept = np.where(plan.active, self.weights, 0.0)
+        return kept / kept.sum()
+
+    def estimate(self, plan: Plan, noise: np.ndarray | float = 0.0) -> np.ndarray:
+        arrived = (plan.gains * self.channel.amplitudes) @ self.signals
+        return np.asarray(plan.receive_scale * (arrived + noise))
+
+    def permuted(self, order: np.ndarray) -> "Transmission":
+        channel = replace(
+            self.channel,
+            amplitudes=self.channel.amplitudes[order],
+            energy_budgets_j=self.channel.energy_budgets_j[order],
+        )
+        return Transmission(channel, self.signals[order], self.weights[order])
+
+
+@contextmanager
+def no_division_by_zero() -> Iterator[None]:
+    with np.errstate(divide="raise", invalid="raise", over="raise"):
+        yield
+
+
+@st.composite
+def transmissions(draw: st.DrawFn) -> Transmission:
+    num_members = draw(st.integers(1, 6))
+
+    def vector(elements: st.SearchStrategy[Any], size: int = num_members) -> np.ndarray:
+        return np.array(draw(st.lists(elements, min_size=size, max_size=size)), dtype=np.float64)
+
+    channel = ChannelState(vector(magnitudes), vector(magnitudes), draw(noises))
+    signals = vector(entries, num_members * NUM_ENTRIES).reshape(num_members, NUM_ENTRIES)
+    data_sizes = vector(st.integers(1, 1000))
+    return Transmission(channel, signals, data_sizes / data_sizes.sum())
+
+
+@pytest.fixture(scope="module", params=examples("power-control"), ids=str)
+def rule(request: pytest.FixtureRequest) -> Any:
+    return request.param.build()
+
+
+@MANY
+@given(group=transmissions())
+def test_gains_are_never_negative_and_who_is_silenced_sends_nothing(rule: PowerControl, group: Transmission) -> None:
+    plan = group.plan(rule)
+    assert plan.gains.shape == plan.active.shape == group.weights.shape
+    assert plan.active.dtype == np.bool_
+    assert plan.active.any()
+    assert np.isfinite(plan.gains).all()
+    assert (plan.gains >= 0).all()
+    assert (plan.gains[~plan.active] == 0).all()
+
+
+@MANY
+@given(group=transmissions())
+def test_nobody_spends_more_than_its_budget(rule: PowerControl, group: Transmission) -> None:
+    energies_j = group.plan(rule).gains ** 2 * np.sum(group.signals**2, axis=1)
+    assert (energies_j <= group.channel.energy_budgets_j * (1 + BUDGET_TOLERANCE)).all()
+
+
+@MANY
+@given(group=transmissions(), seed=st.integers(0, 1000))
+def test_the_estimate_and_its_predicted_error_are_finite(rule: PowerControl, group: Transmission, seed: int) -> None:
+    plan = group.plan(rule)
+    noise = np.random.default_rng(seed).normal(size=NUM_ENTRIES) * np.sqrt(group.channel.noise_energy_j / NUM_ENTRIES)
+    assert np.isfinite(group.estimate(plan, noise)).all()
+    assert np.isfinite([plan.receive_scale, plan.predicted_squared_error]).all()
+    assert plan.receive_scale >= 0
+    assert plan.predicted_squared_error >= 0
+
+
+@MANY
+@given(group=transmissions().map(Transmission.without_noise))
+def test_without_noise_the_estimate_is_the_weighted_mean_of_those_who_transmit(
+    rule: PowerControl, group: Transmission
+) -> None:
+    plan = group.plan(rule)
+    size = float(np.abs(group.signals).max())
+    wanted = group.wanted_weights(plan) @ group.signals
+    np.testing.assert_allclose(group.estimate(plan), wanted, rtol=0, atol=1e-9 * size)
+
+
+@MANY
+@given(group=transmissions())
+def test_the_mean_squared_error_never_exceeds_what_was_predicted(rule: PowerControl, group: Transmission) -> None:
+    plan = group.plan(rule)
+    bias = group.estimate(plan) - group.wanted_weights(plan) @ group.signals
+    mean_squared_error = bias @ bias + plan.receive_scale**2 * group.channel.noise_energy_j
+    size = float(np.sum(group.signals**2))
+    assert mean_squared_error <= plan.predicted_squared_error * (1 + 1e-9) + 1e-18 * size
+
+
+@MANY
+@given(group=transmissions(), luck=st.randoms(use_true_random=False))
+def test_permuting_the_members_permutes_the_plan(rule: PowerControl, group: Transmission, luck: Any) -> None:
+    order = np.array(luck.sample(range(len(group.weights)), len(group.weights)))
+    plan, other = group.plan(rule), group.permuted(order).plan(rule)
+    np.testing.assert_allclose(other.gains, plan.gains[order], rtol=1e-9)
+    np.testing.assert_array_equal(other.active, plan.active[order])
+    assert other.receive_scale == pytest.approx(plan.receive_scale, rel=1e-9)
+    assert other.predicted_squared_error == pytest.approx(plan.predicted_squared_error, rel=1e-6, abs=1e-300)
+
+
+@MANY
+@given(group=transmissions())
+def test_signals_that_are_all_zero_cost_nothing_and_are_estimated_as_zero(
+    rule: PowerControl, group: Transmission
+) -> None:
+    silent = replace(group, signals=np.zeros_like(group.signals))
+    plan = silent.plan(rule)
+    assert np.isfinite(plan.gains).all()
+    assert (silent.estimate(plan) == 0).all()
+    assert np.isfinite([plan.receive_scale, plan.predicted_squared_error]).all()
+
+
+@MANY
+@given(group=transmissions())
+def test_planning_twice_gives_the_same_bytes_and_leaves_its_arguments_alone(
+    rule: PowerControl, group: Transmission
+) -> None:
+    arguments = (group.channel.amplitudes, group.channel.energy_budgets_j, group.weights)
+    before = [array.tobytes() for array in arguments]
+    for array in arguments:
+        array.flags.writeable = False
+    first, second = group.plan(rule), group.plan(rule)
+    assert [array.tobytes() for array in arguments] == before
+    assert first.gains.tobytes() == second.gains.tobytes()
+    assert first.active.tobytes() == second.active.tobytes()
+    assert (first.receive_scale, first.predicted_squared_error) == (
+        second.receive_scale,
+        second.predicted_squared_error,
+    )
