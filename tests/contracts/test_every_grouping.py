@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from algorithms.grouping.problem import Grouping, GroupingProblem, as_partition
 
-MANY = settings(max_examples=40, deadline=None)
+MANY = settings(max_examples=15, deadline=None)
 NUM_CLASSES = 3
 
 

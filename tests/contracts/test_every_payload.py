@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from algorithms.payload import Payload
 
-MANY = settings(max_examples=60, deadline=None)
+MANY = settings(max_examples=25, deadline=None)
 entries = st.floats(-1e4, 1e4, width=32)
 
 

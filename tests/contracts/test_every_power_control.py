@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from algorithms.power_control.plan import ChannelState, Plan, PowerControl, SignalStatistics
 
-MANY = settings(max_examples=40, deadline=None)
+MANY = settings(max_examples=25, deadline=None)
 NUM_ENTRIES = 3
 # A cell refuses what overspends by more.
 BUDGET_TOLERANCE = 1e-9

@@ -1,0 +1,171 @@
+"""The contracts of every kernel and placement: the reference's result, whatever else is computed beside it."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from examples import Example, examples
+from torch import nn
+
+from testbed.errors import RequestError
+from testbed.learning.datasets import Dataset
+from testbed.learning.jobs import Placement
+from testbed.learning.kernels.protocol import EvaluationJob, EvaluationOutput, Kernel, TrainingJob, form_chunks
+from testbed.learning.kernels.serial import SerialKernel
+from testbed.learning.minibatches import BatchPlan, make_training_job
+from testbed.learning.task import LearningTask, OptimizerSettings
+from testbed.learning.torch_seed import seeded
+
+SHAPE, NUM_CLASSES = (1, 16, 16), 10
+# Full batches and minibatches, unequal shards and unequal steps, all in one list.
+PLANS = [
+    BatchPlan("full", local_steps=5),
+    BatchPlan(10, local_steps=5),
+    BatchPlan(10, local_epochs=2),
+    BatchPlan("full", local_steps=2),
+    BatchPlan(10, local_steps=1),
+]
+SHARD_SIZES = [36, 25, 33, 20, 40]
+
+
+class OwnModel(nn.Module):
+    """A model that nobody registered: no plain stack of layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.norm, self.head = nn.Linear(256, 16), nn.LayerNorm(16), nn.Linear(16, NUM_CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.tanh(self.norm(self.inner(x.flatten(1)))))  # type: ignore[no-any-return]
+
+
+MODELS: list[Example | None] = [*examples("model"), None]
+OPTIMIZERS: list[dict[str, float]] = [
+    {"learning_rate": 0.1},
+    {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.01},
+]
+
+
+@cache
+def data() -> Dataset:
+    rng = np.random.default_rng(7)
+    centres = rng.uniform(size=(NUM_CLASSES, *SHAPE))
+    arrays: dict[str, Any] = {}
+    for part, size in (("train", 120), ("test", 50)):
+        labels = np.arange(size) % NUM_CLASSES
+        arrays[f"{part}_labels"] = labels
+        arrays[f"{part}_inputs"] = (centres[labels] + rng.normal(0, 0.3, size=(size, *SHAPE))).astype(np.float32)
+    return Dataset(name="blobs", num_classes=NUM_CLASSES, sources={}, **arrays)
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda model: str(model or "own"))
+def model(request: pytest.FixtureRequest) -> nn.Module:
+    torch.set_num_threads(1)
+    if request.param is None:
+        with seeded(3):
+            return OwnModel()
+    try:
+        return request.param.build().build(SHAPE, NUM_CLASSES, 3)  # type: ignore[no-any-return]
+    except RequestError as refusal:
+        return pytest.skip(str(refusal))
+
+
+@pytest.fixture(scope="module", params=OPTIMIZERS, ids=["plain", "momentum-and-decay"])
+def jobs(model: nn.Module, request: pytest.FixtureRequest) -> list[TrainingJob]:
+    task = LearningTask(model, data(), OptimizerSettings(**request.param), batch_width=64)
+    made = []
+    for client, (plan, size) in enumerate(zip(PLANS, SHARD_SIZES, strict=True)):
+        rng = np.random.default_rng(client)
+        base = task.initial_state() + rng.normal(0.0, 0.02, task.layout.size).astype(np.float32)
+        shard = np.sort(rng.choice(120, size, replace=False))
+        made.append(make_training_job(task, client, 0, 0, base, shard, plan, root_seed=5))
+    assert len({job.num_steps for job in made}) > 2
+    return made
+
+
+@pytest.fixture(scope="module")
+def reference(jobs: list[TrainingJob]) -> list[Any]:
+    return compute(SerialKernel(), jobs)
+
+
+@pytest.fixture(scope="module", params=examples("kernel"), ids=str)
+def kernel(request: pytest.FixtureRequest) -> Any:
+    return request.param.build()
+
+
+@pytest.fixture(scope="module", params=examples("placement"), ids=str)
+def placement(request: pytest.FixtureRequest) -> Any:
+    return request.param.build()
+
+
+def compute(kernel: Kernel, jobs: Sequence[TrainingJob | EvaluationJob]) -> list[Any]:
+    outputs: list[Any] = [None] * len(jobs)
+    for chunk in form_chunks(jobs, kernel):
+        for position, output in zip(chunk.positions, chunk.compute(), strict=True):
+            outputs[position] = output
+    return outputs
+
+
+def bytes_of(outputs: list[Any]) -> list[tuple[bytes, float, float]]:
+    return [(output.parameters.tobytes(), output.train_loss, output.update_norm) for output in outputs]
+
+
+def test_a_kernel_agrees_with_the_reference_to_1e5_a_job_or_says_that_it_computes_nothing(
+    kernel: Kernel, jobs: list[TrainingJob], reference: list[Any]
+) -> None:
+    for job, output, exact in zip(jobs, compute(kernel, jobs), reference, strict=True):
+        assert output.parameters.dtype == np.float32
+        assert output.parameters.shape == job.parameters.shape
+        if kernel.computes:
+            np.testing.assert_allclose(output.parameters, exact.parameters, rtol=0, atol=1e-5)
+            assert output.train_loss == pytest.approx(exact.train_loss, abs=1e-5)
+            assert output.update_norm == pytest.approx(exact.update_norm, rel=1e-3)
+            assert output.update_norm > 1e-3
+        else:
+            assert output.parameters.tobytes() == job.parameters.tobytes()
+
+
+def test_a_kernel_leaves_the_jobs_the_model_and_the_global_generator_as_they_were(
+    kernel: Kernel, jobs: list[TrainingJob]
+) -> None:
+    luck = torch.get_rng_state()
+    before = [(job.parameters.tobytes(), job.samples.tobytes(), job.counts.tobytes()) for job in jobs]
+    first, again = compute(kernel, jobs), compute(kernel, jobs)
+    assert [(job.parameters.tobytes(), job.samples.tobytes(), job.counts.tobytes()) for job in jobs] == before
+    assert bytes_of(first) == bytes_of(again)
+    assert not any(output.parameters.flags.writeable for output in first)
+    assert torch.equal(torch.get_rng_state(), luck)
+
+
+def test_a_job_has_the_same_bits_alone_in_company_and_in_another_order(kernel: Kernel, jobs: list[TrainingJob]) -> None:
+    together = bytes_of(compute(kernel, jobs))
+    assert bytes_of(compute(kernel, jobs[::-1]))[::-1] == together
+    for job, expected in zip(jobs, together, strict=True):
+        assert bytes_of(compute(kernel, [job])) == [expected]
+
+
+def test_an_evaluation_is_that_of_the_reference_or_none_at_all(kernel: Kernel, jobs: list[TrainingJob]) -> None:
+    versions = [EvaluationJob(task=job.task, version=k, parameters=job.parameters) for k, job in enumerate(jobs[:2])]
+    for output, exact in zip(compute(kernel, versions), compute(SerialKernel(), versions), strict=True):
+        assert isinstance(exact, EvaluationOutput)
+        if not kernel.computes:
+            assert output is None
+            continue
+        assert output.loss == pytest.approx(exact.loss, abs=1e-5)
+        assert np.abs(output.num_correct - exact.num_correct).sum() <= 1
+        np.testing.assert_array_equal(output.num_samples, exact.num_samples)
+        assert output.num_samples.sum() == 50
+
+
+def test_a_placement_returns_the_outputs_of_every_chunk_in_order_and_decides_nothing_about_them(
+    placement: Placement, kernel: Kernel, jobs: list[TrainingJob]
+) -> None:
+    chunks = form_chunks(jobs, kernel)
+    placed = list(placement.run(chunks))
+    assert [len(outputs) for outputs in placed] == [len(chunk.jobs) for chunk in chunks]
+    for outputs, chunk in zip(placed, chunks, strict=True):
+        assert bytes_of(outputs) == bytes_of(chunk.compute())
+    assert list(placement.run([])) == []

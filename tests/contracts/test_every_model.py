@@ -1,0 +1,74 @@
+"""The contract of every model: built from a seed alone, for any image it accepts, with one score a class."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import torch
+from examples import Example, examples
+from torch import nn
+
+from testbed.errors import RequestError
+
+SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32)]
+
+
+@pytest.fixture(scope="module", params=examples("model"), ids=str)
+def example(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def accepted_shapes(example: Example) -> list[tuple[int, ...]]:
+    """Return the shapes the model takes; it refuses the others by name."""
+    accepted = []
+    for shape in SHAPES:
+        try:
+            example.build().build(shape, 10, 0)
+            accepted.append(shape)
+        except RequestError as refusal:
+            assert example.name in str(refusal)
+    assert accepted, f"the model {example.name!r} takes none of the images {SHAPES}"
+    return accepted
+
+
+def state(model: nn.Module) -> dict[str, bytes]:
+    return {name: tensor.numpy().tobytes() for name, tensor in model.state_dict().items()}
+
+
+def test_the_same_seed_builds_the_same_bytes_and_another_seed_others(example: Example) -> None:
+    for shape in accepted_shapes(example):
+        first, again, other = (state(example.build().build(shape, 10, seed)) for seed in (1, 1, 2))
+        assert first == again
+        assert all(first[name] != other[name] for name in first if name.endswith("weight"))
+        assert first.keys() == other.keys()
+
+
+def test_building_leaves_the_global_generator_alone_even_when_it_refuses(example: Example) -> None:
+    before = torch.get_rng_state()
+    for shape in [*SHAPES, (3, 2, 2), (5,)]:
+        with suppress(RequestError):
+            example.build().build(shape, 10, 3)
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("num_classes", [2, 10])
+@pytest.mark.parametrize("num_samples", [1, 5])
+def test_samples_are_mapped_to_one_finite_score_a_class(example: Example, num_classes: int, num_samples: int) -> None:
+    for shape in accepted_shapes(example):
+        model = example.build().build(shape, num_classes, 0)
+        inputs = torch.rand(num_samples, *shape, generator=torch.Generator().manual_seed(0))
+        scores = model(inputs)
+        assert scores.shape == (num_samples, num_classes)
+        assert torch.isfinite(scores).all()
+
+
+def test_every_parameter_is_trainable_single_precision_and_reached_by_the_gradient(example: Example) -> None:
+    for shape in accepted_shapes(example):
+        model = example.build().build(shape, 10, 0)
+        inputs = torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))
+        nn.functional.cross_entropy(model(inputs), torch.tensor([0, 3, 9])).backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.dtype == torch.float32
+            assert parameter.requires_grad
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0, name
