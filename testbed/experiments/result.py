@@ -154,7 +154,8 @@ class RunResult:
         if name not in COSTS:
             raise unknown_name("cost", name, COSTS)
         table, column = COSTS[name]
-        end_s, amounts = self.column(table, "end_s"), self.column(table, column)
+        # An empty column may have no type of its own.
+        end_s, amounts = (self.column(table, name).astype(np.float64) for name in ("end_s", column))
         if table == "transfer":
             from_device = np.asarray(self.column(table, "source") != "server", dtype=bool)
             end_s, amounts = end_s[from_device], amounts[from_device]

@@ -54,7 +54,7 @@ def parse_variation(text: str) -> Variation:
 
 
 def _split(text: str) -> list[str]:
-    """Return the pieces between commas that stand outside brackets and quotes; a quote opens only where a value does."""
+    """Return the pieces between commas outside brackets and quotes; a quote opens only where a value does."""
     pieces, depth, quote = [""], 0, ""
     for letter in text:
         if quote:

@@ -117,7 +117,7 @@ def _interval(median: MedianInterval) -> str:
     if not median.has_interval:
         return middle
     low, high = (_NOT_REACHED if end is None else f"{end:.4g}" for end in (median.low, median.high))
-    return f"{middle} [{low}, {high}]"
+    return f"{middle}\n[{low}, {high}]"
 
 
 def _speed_up(speed_up: SpeedUp | None) -> str:
@@ -126,7 +126,7 @@ def _speed_up(speed_up: SpeedUp | None) -> str:
     if speed_up.ratio is None:
         return "undetermined"
     sign = {"at-least": "> ", "at-most": "< "}.get(speed_up.kind, "")
-    interval = f" [{speed_up.low:.3g}, {speed_up.high:.3g}]" if speed_up.low is not None else ""
+    interval = f"\n[{speed_up.low:.3g}, {speed_up.high:.3g}]" if speed_up.low is not None else ""
     return f"{sign}{speed_up.ratio:.3g}{interval}"
 
 
@@ -134,13 +134,13 @@ def _accuracy(alternative: Alternative) -> str:
     if alternative.final_accuracy is None:
         return _NONE
     median, low, high = alternative.final_accuracy
-    return f"{median:.3f} [{low:.3f}, {high:.3f}]" if low < high else f"{median:.3f}"
+    return f"{median:.3f}\n[{low:.3f}, {high:.3f}]" if low < high else f"{median:.3f}"
 
 
 def _spent(alternative: Alternative, cost: str, unit: str) -> str:
     median = alternative.to_target[cost].median
     total = _number(alternative.total[cost], unit)
-    return f"{_NOT_REACHED}\n/ {total}" if median is None else f"{_number(median, unit)} / {total}"
+    return f"{_NOT_REACHED if median is None else _number(median, unit)}\n/ {total}"
 
 
 def _downlinks(alternatives: Sequence[Alternative]) -> str:

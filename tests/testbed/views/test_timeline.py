@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,9 @@ def boxes(figure: Figure, row: int, colour: str, alpha: float | None = None) -> 
     found = []
     for collection in figure.axes[row].collections:
         faces = collection.get_facecolor()
-        if isinstance(collection, PolyCollection) and len(faces) and to_hex(faces[0]) == colour.lower():
-            if alpha is None or collection.get_alpha() == alpha:
-                found += [(p.vertices[:, 0].min(), p.vertices[:, 0].max()) for p in collection.get_paths()]
+        is_colour = isinstance(collection, PolyCollection) and len(faces) and to_hex(faces[0]) == colour.lower()
+        if is_colour and alpha in (None, collection.get_alpha()):
+            found += [(p.vertices[:, 0].min(), p.vertices[:, 0].max()) for p in collection.get_paths()]
     return sorted(found)
 
 
@@ -49,7 +50,7 @@ def test_there_is_one_lane_per_device_sorted_by_group(run: RunResult) -> None:
     lanes = plot_timeline(run).axes[2]
     assert [label.get_text() for label in lanes.get_yticklabels()] == [str(device) for device in range(40)]
     heights = lanes.get_yticks()
-    assert all(later > earlier for earlier, later in zip(heights, heights[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(heights))
     texts = [text.get_text() for text in lanes.texts]
     assert texts == [f"group {group}\n8 devices\n20 % of data" for group in range(5)]
 
