@@ -21,10 +21,10 @@ run: $(READY)
 	$(BIN)/testbed timeline $(OUT)/air-fedga-seed-0 --png $(OUT)/timeline.png
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 fast: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -57,7 +57,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
     "model": {"mlp": [{"hidden": [16]}, {"hidden": [17, 9]}]},
     "noise": {"per-symbol": [{"energy_j_per_use": "2 mJ"}], "total": [{"energy_j": 1}, {"energy_j": 0}]},
     "partition": {
-        "dirichlet": [{"alpha": 0.3}, {"alpha": 5, "min_samples": 4}],
+        "dirichlet": [{"alpha": 0.1}, {"alpha": 5, "min_samples": 4}],
         "pathological": [{"classes_per_client": 1}, {"classes_per_client": 3}],
     },
     "path-loss": {"power-law": [{"gain_db_at_1_m": -40, "exponent": 4, "side_m": "50 m"}]},

@@ -151,6 +151,7 @@ def run_all_in_a_process(root: Path, hash_seed: int, seed: int) -> dict[str, byt
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
+@pytest.mark.slow
 def test_one_seed_gives_the_same_bytes_under_two_hash_seeds_and_another_seed_does_not(tmp_path: Path) -> None:
     first = run_all_in_a_process(tmp_path / "a", hash_seed=0, seed=3)
     second = run_all_in_a_process(tmp_path / "b", hash_seed=1, seed=3)

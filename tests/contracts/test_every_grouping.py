@@ -36,7 +36,9 @@ class Clients:
 def populations(draw: st.DrawFn) -> Clients:
     num_clients = draw(st.integers(3, 9))
     times = st.integers(1, 12).map(float) | st.floats(0.1, 10.0)
-    counts = st.lists(st.integers(0, 20), min_size=NUM_CLASSES, max_size=NUM_CLASSES).filter(any)
+    some_of_each = st.lists(st.integers(0, 20), min_size=NUM_CLASSES, max_size=NUM_CLASSES).filter(any)
+    one_class_only = st.sampled_from((7 * np.eye(NUM_CLASSES)).tolist())
+    counts = draw(st.sampled_from([some_of_each, one_class_only]))
     return Clients(
         np.array(draw(st.lists(times, min_size=num_clients, max_size=num_clients))),
         np.array(draw(st.lists(counts, min_size=num_clients, max_size=num_clients)), dtype=np.float64),

@@ -60,6 +60,7 @@ def test_samples_are_mapped_to_one_finite_score_a_class(example: Example, num_cl
         scores = model(inputs)
         assert scores.shape == (num_samples, num_classes)
         assert torch.isfinite(scores).all()
+        assert (scores < 0).any()  # scores, not probabilities: the loss takes care of those
 
 
 def test_every_parameter_is_trainable_single_precision_and_reached_by_the_gradient(example: Example) -> None:
