@@ -10,7 +10,7 @@ from torch import nn
 
 from testbed.errors import RequestError
 
-SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32)]
+SHAPES: list[tuple[int, ...]] = [(1, 8, 8), (1, 28, 28), (3, 32, 32)]
 
 
 @pytest.fixture(scope="module", params=examples("model"), ids=str)
@@ -20,7 +20,7 @@ def example(request: pytest.FixtureRequest) -> Any:
 
 def accepted_shapes(example: Example) -> list[tuple[int, ...]]:
     """Return the shapes the model takes; it refuses the others by name."""
-    accepted = []
+    accepted: list[tuple[int, ...]] = []
     for shape in SHAPES:
         try:
             example.build().build(shape, 10, 0)
@@ -60,16 +60,22 @@ def test_samples_are_mapped_to_one_finite_score_a_class(example: Example, num_cl
         scores = model(inputs)
         assert scores.shape == (num_samples, num_classes)
         assert torch.isfinite(scores).all()
-        assert (scores < 0).any()  # scores, not probabilities: the loss takes care of those
+
+
+def test_scores_are_not_probabilities_for_the_loss_makes_them_so(example: Example) -> None:
+    for shape in accepted_shapes(example):
+        model = example.build().build(shape, 10, 0)
+        scores = model(torch.rand(20, *shape, generator=torch.Generator().manual_seed(0)))
+        assert (scores < 0).any()
+        assert not torch.allclose(scores.sum(1), torch.ones(20))
 
 
 def test_every_parameter_is_trainable_single_precision_and_reached_by_the_gradient(example: Example) -> None:
     for shape in accepted_shapes(example):
         model = example.build().build(shape, 10, 0)
         inputs = torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))
-        nn.functional.cross_entropy(model(inputs), torch.tensor([0, 3, 9])).backward()
-        for name, parameter in model.named_parameters():
-            assert parameter.dtype == torch.float32
-            assert parameter.requires_grad
-            assert parameter.grad is not None, name
-            assert parameter.grad.abs().sum() > 0, name
+        loss = nn.functional.cross_entropy(model(inputs), torch.tensor([0, 3, 9]))
+        parameters = dict(model.named_parameters())
+        assert all(p.dtype == torch.float32 and p.requires_grad for p in parameters.values())
+        for name, gradient in zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True):
+            assert gradient.abs().sum() > 0, name

@@ -45,7 +45,7 @@ class Transmission:
 
     def wanted_weights(self, plan: Plan) -> np.ndarray:
         kept = np.where(plan.active, self.weights, 0.0)
-        return kept / kept.sum()
+        return np.asarray(kept / kept.sum())
 
     def estimate(self, plan: Plan, noise: np.ndarray | float = 0.0) -> np.ndarray:
         arrived = (plan.gains * self.channel.amplitudes) @ self.signals
