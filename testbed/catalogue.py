@@ -2,7 +2,7 @@
 
 Each package has a module `parts` with one literal table, kind -> name -> (module:object, one line of help).
 Reading it imports nothing else, so `testbed list` is instant. Other distributions add names through entry
-points in the group `airwan.<kind>`; a script or notebook adds one with `@register(kind, name)`.
+points in the group `airwan.<kind>` (with underscores); a script or notebook adds one with `@register(kind, name)`.
 
 Names are lower-case with hyphens; an underscore is accepted and means a hyphen.
 """
@@ -10,7 +10,7 @@ Names are lower-case with hyphens; an underscore is accepted and means a hyphen.
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from typing import Any, Final, TypeVar
 
@@ -100,6 +100,16 @@ def _literal_entries() -> dict[str, dict[str, Entry]]:
     return found
 
 
+@cache  # a scan of every installed distribution takes milliseconds
+def _plugged_entries(kind: str) -> tuple[Entry, ...]:
+    """Return what other distributions add; a group's name has no hyphen (packaging specification)."""
+    found = []
+    for point in entry_points(group=f"airwan.{kind.replace('-', '_')}"):
+        origin = point.dist.name if point.dist else "unknown distribution"
+        found.append(Entry(kind, canonical(point.name), point.value, f"from {origin}", origin))
+    return tuple(found)
+
+
 def entries(kind: str) -> dict[str, Entry]:
     """Return the entries of one kind by name: built-in, then of other distributions, then of this process.
 
@@ -111,10 +121,8 @@ def entries(kind: str) -> dict[str, Entry]:
     if kind not in KINDS:
         raise unknown_name("kind of part", kind, KINDS)
     found = dict(_literal_entries()[kind])
-    for point in entry_points(group=f"airwan.{kind}"):
-        name = canonical(point.name)
-        origin = point.dist.name if point.dist else "unknown distribution"
-        found.setdefault(name, Entry(kind, name, point.value, f"from {origin}", origin))
+    for entry in _plugged_entries(kind):
+        found.setdefault(entry.name, entry)
     found.update({n: entry for (k, n), (entry, _) in _registered.items() if k == kind})
     return dict(sorted(found.items()))
 

@@ -60,7 +60,7 @@ def run(
     from testbed.experiments.describe import describe
     from testbed.experiments.estimate import estimate
     from testbed.experiments.scenario import data_folder
-    from testbed.experiments.store import run_id
+    from testbed.experiments.store import default_directory
     from testbed.views.progress import progress_bar
     from testbed.views.tables import estimate_table, run_table
 
@@ -70,8 +70,7 @@ def run(
         needs = estimate(resolved, seed, data_folder(data, resolved))
         _show(as_json, needs.to_json(), lambda console: console.print(estimate_table(needs)))
         return
-    identity = run_id(resolved.document, seed)
-    directory = out or DEFAULT_ROOT / f"{resolved.header.name}-{resolved.algorithm}-seed-{seed}-{identity}"
+    directory = out or default_directory(DEFAULT_ROOT, resolved, seed)
     with progress_bar(1) as progress:
         result = chosen.run(seed, data_dir=data, out=directory, observe=progress.observer(directory.name))
 
@@ -100,7 +99,7 @@ def compare(
     """Run alternatives on the same luck and compare time, traffic, energy and accuracy."""
     from testbed.experiments.describe import median_explanation
     from testbed.experiments.summary import Comparison, group_by_settings
-    from testbed.experiments.sweep import parse_seeds, parse_variation, plan_sweep, run_sweep
+    from testbed.experiments.sweep import check_metric, parse_seeds, parse_variation, plan_sweep, run_sweep
     from testbed.experiments.target import check_rule, parse_target
     from testbed.views.curves import plot_curves
     from testbed.views.progress import progress_bar
@@ -109,6 +108,7 @@ def compare(
     aim, rule = parse_target(target), check_rule(target_rule)
     variations = [parse_variation(text) for text in vary]
     planned = plan_sweep(_scenario(scenario, set_, kernel, placement), variations, parse_seeds(seeds))
+    check_metric(planned, aim.metric, data)
     _check_picture(png)
     with progress_bar(len(planned)) as progress:
         results = run_sweep(planned, root=out, data_dir=data, observer=progress.observer)
@@ -152,7 +152,7 @@ def new(
     text, _ = read_scenario(source)
     try:
         with file.open("x", encoding="utf-8") as opened:
-            opened.write(text.replace(f'name = "{source}"', f'name = "{file.stem}"', 1))
+            opened.write(text.replace(f'name = "{catalogue.canonical(source)}"', f'name = "{file.stem}"', 1))
     except FileExistsError:
         raise RequestError(f"{file} exists; it was left as it is") from None
     except OSError as error:
@@ -162,7 +162,7 @@ def new(
 
 @app.command()
 def validate(scenario: ScenarioArgument, set_: SetOption = None, as_json: JsonOption = False) -> None:
-    """Check a scenario and show it resolved, with every default written out."""
+    """Check a scenario; with --json, show it resolved with every default."""
     resolved = _scenario(scenario, set_, None, None).resolve()
     if as_json:
         _show(True, resolved.document, lambda console: None)
@@ -200,7 +200,7 @@ def show(
         for result in loaded:
             console.print(run_table(result))
         if len(loaded) > 1:
-            console.print(differences_table(loaded[0], loaded[1]))
+            console.print(differences_table(differences, [str(path) for path in runs]))
 
     _show(as_json, {"runs": [describe(result) for result in loaded], "differences": differences}, for_people)
 

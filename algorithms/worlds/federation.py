@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import simpy
 
 from algorithms.grouping.problem import Grouping, GroupingProblem
 from algorithms.power_control.plan import ChannelState, Plan
@@ -25,6 +26,7 @@ from algorithms.worlds.server import Server
 from algorithms.worlds.settings import FederationSettings
 from channels.aircomp import aggregation_error
 from channels.cell import Cell
+from channels.downlink import Deliveries
 from testbed.devices.availability import Absences
 from testbed.devices.fleet import Fleet
 from testbed.layout import FloatArray
@@ -145,7 +147,7 @@ class Federation:
             if result.outcome == "completed":
                 trained.append(result)
             else:
-                self._left_out(base.group, [result.client], result.outcome)
+                self._left_out(base.group, [result.client], result.outcome, result.ready_s)
         return Results(base, tuple(trained), cause_id)
 
     def take_turn(self, results: Results) -> Process:
@@ -225,10 +227,16 @@ class Federation:
     def _train_member(self, base: Base, client: int, give_up_s: float) -> Process:
         cause_id = base.arrivals[client]
         if self.one_by_one:
-            deliveries = yield from self.cell.send_down([client], self.payload_bits, cause_id)
+            delivery = self.simulation.start(
+                self.cell.send_down([client], self.payload_bits, cause_id), f"downlink to device-{client}"
+            )
+            yield from self._until(delivery, give_up_s)
+            if not delivery.triggered:  # it goes on, and is paid for, but comes too late for this round
+                return Trained(client, "late", self.simulation.now_s, NO_CAUSE, None)
+            deliveries: Deliveries = delivery.value or {}
             if client not in deliveries:
                 return Trained(client, "lost", self.simulation.now_s, NO_CAUSE, None)
-            cause_id = deliveries[client][0]
+            cause_id, _ = deliveries[client]
         job = self.workload.next_job(client, base.version, base.vector)
         flop = self.workload.flop_of(job)
         earliest_s = self.simulation.now_s + flop / self.fleet.flop_per_s[client]
@@ -243,6 +251,13 @@ class Federation:
         )  # fmt: skip
         return Trained(client, done.outcome, done.end_s, done.span_id, handle)
 
+    def _until(self, event: simpy.Event, give_up_s: float) -> Process:
+        """Wait for an event, but not beyond `give_up_s`."""
+        if math.isinf(give_up_s):
+            yield event
+        else:
+            yield event | self.simulation.env.timeout(max(0.0, give_up_s - self.simulation.now_s))
+
     def _wait_for_somebody(self, group: Group) -> Process:
         cause_id, start_s = self.server.cause_id, self.simulation.now_s
         while not any(self._is_here(client) for client in group.members):
@@ -256,6 +271,7 @@ class Federation:
     def _is_here(self, client: int) -> bool:
         return self.absences.is_available(client, self.simulation.now_s)
 
-    def _left_out(self, group: Group, clients: Iterable[int], status: str) -> None:
+    def _left_out(self, group: Group, clients: Iterable[int], status: str, time_s: float | None = None) -> None:
+        when_s = self.simulation.now_s if time_s is None else time_s
         for client in sorted(clients):
-            self._record_participation(self.simulation.now_s, group.index, client, status, self.server.version)
+            self._record_participation(when_s, group.index, client, status, self.server.version)

@@ -1,5 +1,6 @@
 """Running a resolved scenario: builds the world, carries the clock to its end, returns the rows."""
 
+import hashlib
 import os
 import platform
 import sys
@@ -221,10 +222,12 @@ def _document(scenario: ResolvedScenario, data: Dataset | None, workload: Worklo
         document["data"] = document["data"] | {"dataset": {"kind": "own", "name": data.name, "sha256": data.digest()}}
     if workload is not None:
         task = workload.task
+        content = repr(task.model).encode() + task.initial_state().tobytes()
         document["model"] = {
             "kind": "own",
             "name": type(task.model).__qualname__,
             "num_entries": task.layout.size,
+            "sha256": hashlib.sha256(content).hexdigest(),  # of its printed structure and initial state
         }
     return document
 

@@ -279,7 +279,8 @@ def explain(run: RunResult) -> dict[str, float | None]:
     - `pull_back_ratio` : sum of what mixing with stale bases took back over the sum of what the groups added.
     - `waiting_fraction` : of the time devices were there, the part in which they neither computed nor
       transmitted.
-    - `mac_utilisation_fraction`, `mac_queueing_s` : share of time the uplink was in use; mean wait [s].
+    - `mac_utilisation_fraction`, `mac_queueing_s` : share of time the uplink was in use; groups'
+      waiting for it per global update [s].
     - `updates_per_1000_s` : global updates in 1000 simulated seconds.
     - `work_rate_per_s` : shares of all data that entered the model per second: the sum over updates of the
       group's share times the part of its members that was active (exact where members hold equally much)
@@ -330,14 +331,14 @@ def _uplink_load(run: RunResult, elapsed_s: float) -> dict[str, float | None]:
         on_uplink = sending & on_device
     if not on_uplink.any():
         return {"mac_utilisation_fraction": None, "mac_queueing_s": None}
-    # A queue for the uplink, not for a device's processor: whoever waited was a group, or a transmission let
-    # it go.
-    queueing = np.asarray(kind == "queue", dtype=bool) & (~on_device | np.isin(end_s, end_s[sending]))
+    # A queue for the uplink, not for a device's processor or the downlink: whoever waited was a group.
+    of_group = np.array([str(name).startswith("group-") for name in entity], dtype=bool)
+    queueing = np.asarray(kind == "queue", dtype=bool) & of_group
     busy_s = float(np.sum(end_s[on_uplink] - start_s[on_uplink]))
     waited_s = float(np.sum(end_s[queueing] - start_s[queueing]))
     return {
         "mac_utilisation_fraction": _ratio(busy_s, elapsed_s),
-        "mac_queueing_s": waited_s / int(np.sum(on_uplink)),
+        "mac_queueing_s": _ratio(waited_s, len(run.column("version", "version"))),
     }
 
 

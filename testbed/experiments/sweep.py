@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from testbed.errors import RequestError
+import numpy as np
+
+from testbed.errors import RequestError, unknown_name
 from testbed.experiments.overrides import Override, parse_value
 from testbed.experiments.result import RunResult
 from testbed.experiments.run import Observer, execute
 from testbed.experiments.scenario import Scenario, data_folder
 from testbed.experiments.store import check_writable, save_run
 
-__all__ = ["PlannedRun", "Variation", "parse_seeds", "parse_variation", "plan_sweep", "run_sweep"]
+__all__ = ["PlannedRun", "Variation", "check_metric", "parse_seeds", "parse_variation", "plan_sweep", "run_sweep"]
 
 
 _MOST_SEEDS: Final = 10_000
@@ -114,6 +116,22 @@ def plan_sweep(scenario: Scenario, variations: Sequence[Variation], seeds: Seque
     if len(set(names)) < len(names):
         raise RequestError("two alternatives of the sweep are the same")
     return planned
+
+
+def check_metric(planned: Sequence[PlannedRun], metric: str, data_dir: Path | None) -> None:
+    """Refuse a metric that the runs of a plan will not record, before any of them is run.
+
+    Raises
+    ------
+    RequestError : no such metric; or the data cannot be read.
+    """
+    for scenario in {run.scenario: None for run in planned}:
+        resolved = scenario.resolve()
+        data = resolved.data.dataset.load(data_folder(data_dir, resolved))
+        known = ["accuracy", "loss", "client_accuracy_p10"]
+        known += [f"accuracy_class_{label}" for label in np.unique(data.test_labels)]
+        if metric not in known:
+            raise unknown_name("metric", metric, known)
 
 
 def _word(key: str, value: object) -> str:

@@ -45,7 +45,7 @@ _CAUSES: Final = {
     "aggregation_nmse_mean": ("aggregation error (NMSE)", "", 1.0),
     "waiting_fraction": ("devices waiting", "% of their time", 100.0),
     "mac_utilisation_fraction": ("uplink in use", "% of the time", 100.0),
-    "mac_queueing_s": ("queueing for the uplink", "s per turn", 1.0),
+    "mac_queueing_s": ("queueing for the uplink", "s per update", 1.0),
 }
 _COSTS: Final = {
     "channel_uses": ("channel uses", ""),
@@ -197,26 +197,12 @@ def causes_table(causes: Mapping[str, Mapping[str, float | None]]) -> Table:
     return table
 
 
-def differences_table(first: RunResult, second: RunResult) -> Table:
-    """Return the settings in which two runs differ; a setting that one does not have is a dash."""
-    names = [run.path.name if run.path else run.run_id for run in (first, second)]
+def differences_table(differences: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Table:
+    """Return the settings in which runs differ (`setting_differences`), a column a run; an absent one is a dash."""
     table = _table("Settings that differ", "setting", *names, numbers=False)
-    settings = [{"seed": run.seed, **_flat(run.scenario)} for run in (first, second)]
-    for key in sorted({*settings[0], *settings[1]}):
-        values = [setting.get(key, _NONE) for setting in settings]
-        if values[0] != values[1]:
-            _add_row(table, key, *map(str, values))
+    for key, values in differences.items():
+        _add_row(table, key, *(_NONE if value is None else str(value) for value in values))
     return table
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def estimate_table(needs: "Estimate") -> Table:

@@ -105,3 +105,19 @@ def test_when_everybody_is_gone_the_run_says_so_instead_of_hanging() -> None:
 
     with pytest.raises(DeadlockError, match="no process is left"):
         ran(fault=[{"device": device, "start_s": 5.0} for device in range(6)], **slow_device_settings())
+
+
+def test_a_deadline_bounds_the_round_even_while_a_unicast_downlink_waits_for_its_receiver() -> None:
+    unicast = {"kind": "unicast", "bandwidth_hz": "1 MHz", "power_w": 1, "noise_psd_w_per_hz": 1e-9}
+    fault = [{"device": 3, "start_s": 0.5, "end_s": 250.0}]
+    slow = slow_device_settings() | {"channel__downlink": unicast, "algorithm__deadline_s": 30.0}
+    experiment = ran(fault=fault, **(slow | {"channel__downlink": unicast | {"bandwidth_hz": 40e3}}))
+    first = rows(experiment, "version")[0]
+    assert first["time_s"] < 40.0 and first["num_active"] < 6
+    assert 3 in {row["client"] for row in rows(experiment, "participation", status="late")}
+
+
+def test_a_loss_is_recorded_when_it_happens_not_when_the_round_ends() -> None:
+    experiment = ran(fault=GONE_AT_5, **slow_device_settings())
+    (lost,) = rows(experiment, "participation", status="lost")
+    assert lost["time_s"] == 5.0

@@ -41,6 +41,9 @@ def others(monkeypatch):
         ]
     }
     monkeypatch.setattr(catalogue, "entry_points", lambda group: brought.get(group, []))
+    catalogue._plugged_entries.cache_clear()
+    yield
+    catalogue._plugged_entries.cache_clear()
 
 
 @pytest.mark.parametrize(("table", "kind", "name"), LITERAL)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -39,7 +39,7 @@ class Dataset:
     test_inputs: npt.NDArray[np.float32]
     test_labels: npt.NDArray[np.int64]
     num_classes: int
-    sources: Mapping[str, str]
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._check("train", self.train_inputs, self.train_labels)
@@ -47,10 +47,10 @@ class Dataset:
         if self.train_inputs.shape[1:] != self.test_inputs.shape[1:]:
             shapes = f"{self.train_inputs.shape[1:]} and {self.test_inputs.shape[1:]}"
             raise self._refusal(f"train and test inputs have different shapes, {shapes}")
-        for field in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
-            view = getattr(self, field).view()  # a view, so that the caller's own array stays as it was
+        for name in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
+            view = getattr(self, name).view()  # a view, so that the caller's own array stays as it was
             view.flags.writeable = False
-            object.__setattr__(self, field, view)
+            object.__setattr__(self, name, view)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -164,7 +164,7 @@ def test_the_causes_of_a_worked_example() -> None:
             "pull_back_ratio": 0.25,
             "waiting_fraction": 0.5,  # 18 s there, 9 s at work
             "mac_utilisation_fraction": 0.3,
-            "mac_queueing_s": 0.25,  # the 2 s of device 0 are a wait for its own processor
+            "mac_queueing_s": 0.125,  # the 2 s of device 0 are a wait for its own processor
             "updates_per_1000_s": 400.0,
             "work_rate_per_s": 0.1 * (0.25 + 0.375 + 0.25 + 0.75),
         }

@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console, RenderableType
 from synthetic import grouped_run, three_alternatives
 
+from testbed.experiments.describe import setting_differences
 from testbed.experiments.result import RunResult
 from testbed.experiments.summary import Comparison, explain
 from testbed.experiments.target import Target
@@ -65,7 +66,7 @@ def test_every_table_fits_a_hundred_columns_without_cutting_a_word(runs: dict[st
 def test_square_brackets_are_words_and_not_markup(runs: dict[str, list[RunResult]]) -> None:
     text = text_of(causes_table({"hidden=[a]": explain(runs["air-fedga"][0])}))
     assert "hidden=[a]" in text
-    assert "[s per turn]" in text
+    assert "[s per update]" in text
 
 
 def test_a_cause_that_nobody_has_is_left_out_and_one_that_some_lack_is_a_dash() -> None:
@@ -96,7 +97,7 @@ def test_a_listing_has_a_row_per_run_and_dashes_where_a_damaged_one_says_nothing
 def test_two_runs_differ_in_the_settings_that_differ_and_in_no_other() -> None:
     first, second = grouped_run("fedavg", seed=0), grouped_run("air-fedga", seed=0)
     second = replace(second, scenario={**second.scenario, "training": {"momentum": 0.9}})
-    text = text_of(differences_table(first, second))
+    text = text_of(differences_table(setting_differences([first, second]), ["a", "b"]))
     rows = [line.split() for line in text.splitlines()[4:] if line.split()]
     assert rows == [["algorithm.kind", "fedavg", "air-fedga"], ["training.momentum", "-", "0.9"]]
 
