@@ -130,11 +130,18 @@ def compare(
 @app.command(name="list")
 def list_(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="Only parts of this kind.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The settings of this part.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the parts a scenario can name, with their origin."""
-    from testbed.views.listings import catalogue_table
+    """List the parts a scenario can name, or the settings of one."""
+    from testbed.experiments.describe import part_settings
+    from testbed.views.listings import catalogue_table, settings_table
 
+    if kind and name:
+        settings = part_settings(kind, name)
+        rows: dict[str, Any] = {"kind": kind, "name": name, "settings": settings}
+        _show(as_json, rows, lambda console: console.print(settings_table(f"{kind} {name}", settings)))
+        return
     kinds = [catalogue.canonical(kind)] if kind else list(catalogue.KINDS)
     found = {name: list(catalogue.entries(name).values()) for name in kinds}
     document = {k: [{"name": e.name, "help": e.help, "origin": e.origin} for e in es] for k, es in found.items()}

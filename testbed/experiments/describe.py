@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from testbed import catalogue
+from testbed.errors import RequestError
 from testbed.experiments.result import COSTS, RunResult
 from testbed.experiments.summary import explain
+from testbed.settings import Part
 
-__all__ = ["describe", "median_explanation", "setting_differences"]
+__all__ = ["describe", "median_explanation", "part_settings", "setting_differences"]
 
 _FINAL_METRICS = ("accuracy", "loss", "client_accuracy_p10")
 
@@ -40,6 +43,28 @@ def median_explanation(runs: Sequence[RunResult]) -> dict[str, float | None]:
         values = [value for e in explanations if (value := e[name]) is not None]
         medians[name] = float(np.median(values)) if values else None
     return medians
+
+
+def part_settings(kind: str, name: str) -> list[dict[str, str]]:
+    """Return the settings of a part: name, type and default as a scenario would write it ("required" if it has none).
+
+    Raises
+    ------
+    RequestError : no such part, or one that has no settings of its own (a scenario).
+    """
+    entry = catalogue.find(kind, name)
+    part = None if entry.kind == "scenario" else catalogue.load(entry.kind, entry.name)
+    if not (isinstance(part, type) and issubclass(part, Part)):
+        raise RequestError(f"the {kind} {name!r} is not a part with settings")
+    fields = {key: field for key, field in part.model_fields.items() if key != "kind"}
+    return [
+        {
+            "setting": key,
+            "type": getattr(field.annotation, "__name__", str(field.annotation)).replace("typing.", ""),
+            "default": "required" if field.is_required() else str(field.get_default(call_default_factory=True)),
+        }
+        for key, field in fields.items()
+    ]
 
 
 def setting_differences(runs: Sequence[RunResult]) -> dict[str, list[Any]]:

@@ -1,6 +1,7 @@
 """Lists for people: the catalogue, and what the doctor found."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -9,7 +10,7 @@ from rich.text import Text
 from testbed.catalogue import KINDS, Entry
 from testbed.experiments.doctor import Finding
 
-__all__ = ["catalogue_table", "doctor_table"]
+__all__ = ["catalogue_table", "doctor_table", "settings_table"]
 
 _STYLES = {"ok": "green", "note": "yellow", "error": "bold red"}
 
@@ -25,6 +26,18 @@ def catalogue_table(found: Mapping[str, Sequence[Entry]]) -> Table:
             origin = "" if entry.origin == "airwan" else f" [{entry.origin}]"
             table.add_row(Text(f"  {entry.name}"), Text(entry.help + origin))
         table.add_section()
+    return table
+
+
+def settings_table(title: str, settings: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the settings of one part: what a scenario may write under its name."""
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD)
+    for column in ("setting", "type", "default"):
+        table.add_column(column, overflow="fold")
+    for setting in settings:
+        table.add_row(*(Text(str(setting[column])) for column in ("setting", "type", "default")))
+    if not settings:
+        table.add_row("none", "", "")
     return table
 
 

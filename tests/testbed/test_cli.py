@@ -92,6 +92,13 @@ def test_the_list_has_every_kind_with_help(command: Command, tmp_path: Path) -> 
     assert "greedy-refined" in command("list", "grouping")
 
 
+def test_the_list_tells_the_settings_of_a_part(command: Command) -> None:
+    listed = json.loads(command("list", "grouping", "greedy_refined", "--json"))["settings"]
+    assert {"xi", "max_passes"} <= {row["setting"] for row in listed}
+    assert "0.3" in command("list", "grouping", "greedy-refined")
+    assert "required" in command("list", "partition", "dirichlet")
+
+
 def test_the_doctor_finds_this_installation_sound(command: Command, tmp_path: Path) -> None:
     findings = json.loads(command("doctor", "--json"))["findings"]
     assert {finding["subject"] for finding in findings} >= {"python", "torch", "threads", "packages", "data"}
@@ -157,6 +164,7 @@ BAD_COMMANDS = {
         ["fedavgg", "fedavg"],
     ),
     "an unknown kind of part": (["list", "groping"], ["groping", "grouping"]),
+    "settings of nothing": (["list", "grouping", "gredy"], ["gredy", "greedy-paper"]),
     "a run that is none": (["show", "nowhere"], ["nowhere", "does not exist"]),
     "a picture that is none": (["timeline", "nowhere", "--png", "x.svg"], ["x.svg", ".png"]),
 }
