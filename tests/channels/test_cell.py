@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from channels.cell import Cell, UplinkSettings
+from channels.cell import Cell
 from channels.downlink import BroadcastDownlink, Downlink, FreeDownlink
 from channels.fading import RayleighFading, StaticFading
 from channels.noise import TotalNoise
 from channels.orthogonal import shannon_rate_bit_per_s, time_to_send
 from channels.path_loss import UnitPathLoss
+from channels.uplink import UplinkSettings
 from testbed.errors import RunFailure
 from testbed.records import NO_CAUSE
 from testbed.simulation import Process, Simulation
@@ -324,7 +325,7 @@ def test_a_sender_that_never_comes_back_gives_up_and_does_not_block_the_channel(
 def test_a_link_below_the_floor_for_ever_names_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(fading=StaticFading(), min_snr_db=20.0)
     # The real bound of a million blocks takes seconds to reach.
-    monkeypatch.setattr("channels.cell.time_to_send", partial(time_to_send, max_blocks_without_progress=100))
+    monkeypatch.setattr("channels.digital_uplink.time_to_send", partial(time_to_send, max_blocks_without_progress=100))
     with pytest.raises(RunFailure, match="upload of device-3: "):
         world.call(lambda turn: world.cell.send_up(turn, 3, 1.0, NO_CAUSE))
 

@@ -14,7 +14,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from algorithms.worlds.settings import ChannelSettings, FederationSettings
-from channels.cell import UplinkSettings
+from channels.uplink import UplinkSettings
 from testbed import catalogue
 from testbed.cli import DEFAULT_SCENARIO, app
 from testbed.devices.availability import FaultSettings
