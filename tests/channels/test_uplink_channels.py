@@ -109,6 +109,30 @@ def test_errors_are_a_function_of_device_and_block_and_a_further_device_changes_
     assert few.belief([last], block)[0] == few.belief(devices, block)[last]
 
 
+def test_every_block_has_errors_of_its_own() -> None:
+    still = {"fading": StaticFading()}
+    beliefs = [channels_of(4, **still, csi_error_variance=0.1).belief(range(4), block) for block in (0, 1)]
+    cosines = [channels_of(4, **still, phase_error_rad=0.3).per_gain(range(4), block) for block in (0, 1)]
+    assert not np.any(beliefs[0] == beliefs[1])
+    assert not np.any(cosines[0] == cosines[1])
+
+
+def test_the_csi_error_adds_to_the_channel_as_it_is_combined_for_the_group() -> None:
+    channels = channels_of(6, num_antennas=3, combining="mrc", csi_error_variance=0.1)
+    pair, crowd = (
+        (channels.truth([1, 4], 2, group), channels.belief([1, 4], 2, group)) for group in ([1, 4], range(6))
+    )
+    assert not np.any(np.isclose(pair[0], crowd[0]))
+    np.testing.assert_allclose(pair[1] - pair[0], crowd[1] - crowd[0], rtol=1e-9)
+
+
+def test_the_downlink_has_the_same_path_gains_other_fades_and_one_antenna() -> None:
+    law = PowerLawPathLoss(gain_db_at_1_m=-40, exponent=4, side_m=50)
+    channels = channels_of(6, path_loss=law)
+    np.testing.assert_array_equal(channels.downlink().path_gains, law.power_gains(6, streams))
+    assert not np.any(channels.downlink().in_block(0) == channels.truth(range(6), 0))
+
+
 def test_the_cell_plans_by_belief_and_receives_by_truth() -> None:
     errors = {"csi_error_variance": 0.05, "phase_error_rad": 0.3}
     world = World(noise=TotalNoise(energy_j=0.0), fading=RayleighFading(), **errors)
