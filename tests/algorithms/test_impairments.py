@@ -1,13 +1,17 @@
 """What an imperfect uplink does to an aggregation, end to end: the records say what really arrived."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from small import small_experiment
 
+from algorithms.power_control.plan import ChannelState, Plan, SignalStatistics
+from algorithms.power_control.zf_inversion import ZeroForcingInversion
 from testbed.experiments.run import Experiment
+from testbed.layout import FloatArray
 
 BLOCKS: dict[str, Any] = {"channel__uplink__hold": "block", "channel__uplink__coherence_time_s": 0.2}
 PERFECT: dict[str, Any] = {
@@ -67,3 +71,21 @@ def test_antennas_clean_the_sum(combining: str) -> None:
     many = ran(channel__uplink__num_antennas=8, channel__uplink__combining=combining)
     errors = [np.median(column(e, "aggregation", "aggregation_nmse")) for e in (ran(), many)]
     assert errors[1] < 0.7 * errors[0]
+
+
+def test_antennas_stay_combined_for_the_group_that_was_planned_for_when_somebody_is_silenced() -> None:
+    planned: list[float] = []
+
+    class Silencer(ZeroForcingInversion):
+        """Channel inversion for everybody, after which the first member keeps silent."""
+
+        def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
+            plan = super().plan(channel, statistics, weights)
+            active = np.arange(len(weights)) != (0 if len(weights) > 1 else 1)
+            planned.append(plan.receive_scale * float(np.sum((plan.gains * channel.amplitudes)[active])))
+            return replace(plan, active=active)
+
+    antennas = {"channel__uplink__num_antennas": 3, "channel__uplink__combining": "mrc"}
+    alignments = column(ran(algorithm__power_control=Silencer(), **antennas), "aggregation", "alignment")
+    assert min(alignments) < 0.95
+    np.testing.assert_allclose(alignments, planned[: len(alignments)], rtol=1e-12)
