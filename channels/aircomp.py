@@ -15,6 +15,7 @@ Air-FedGA (IPDPS 2025), sections on the signal model and the aggregation error.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,16 +48,22 @@ class AggregationError:
 
 
 def superpose(
-    signals: FloatArray, amplitudes: FloatArray, noise_energy_j: float, rng: np.random.Generator
+    signals: FloatArray,
+    amplitudes: FloatArray,
+    noise_energy_j: float,
+    rng: np.random.Generator,
+    starts: Sequence[int] = (0,),
 ) -> npt.NDArray[np.float64]:
-    """Return the received vector y = sum_i c_i x_i + z.
+    """Return the received vector y = sum_i c_i x_i + z; with several sections, c_i is one number a section.
 
     Parameters
     ----------
     signals : (num_senders, num_entries), the real vectors x_i.
-    amplitudes : (num_senders,), received amplitudes c_i = g_i |h_i| [square root of J per channel use].
+    amplitudes : (num_senders,) or (num_senders, num_sections), received amplitudes c_i = g_i |h_i| [square root of
+        J per channel use].
     noise_energy_j : n0 = E||z||^2 of the *whole real vector* [J]; each entry has variance n0 / num_entries.
     rng : draws the noise; not touched without noise.
+    starts : (num_sections,), the first entry of each section, ascending from 0.
 
     Returns
     -------
@@ -65,10 +72,18 @@ def superpose(
     >>> superpose(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 10.0]), 0.0, np.random.default_rng(0))
     array([31., 42.])
     """
-    _check_shapes(signals, amplitudes)
+    by_section = amplitudes[:, np.newaxis] if amplitudes.ndim == 1 else amplitudes
+    _check_shapes(signals, by_section[:, 0])
+    if by_section.shape[1] != len(starts):
+        raise ValueError(f"{len(starts)} sections need one amplitude each, got {amplitudes.shape}")
     if noise_energy_j < 0:
         raise ValueError(f"noise_energy_j must be at least 0, got {noise_energy_j}")
-    received = _weighted_sum(amplitudes, signals)
+    stops = [*starts[1:], signals.shape[1]]
+    pieces = [
+        _weighted_sum(by_section[:, at], signals[:, start:stop])
+        for at, (start, stop) in enumerate(zip(starts, stops, strict=True))
+    ]
+    received = np.concatenate(pieces)
     if noise_energy_j > 0:
         num_entries = signals.shape[1]
         received += math.sqrt(noise_energy_j / num_entries) * rng.standard_normal(num_entries)

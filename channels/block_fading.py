@@ -7,12 +7,12 @@ is a function of (link, direction, block), so every algorithm meets the same fad
 import math
 from collections.abc import Sequence
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
 
-from channels.fading import ComplexArray, Fading
+from channels.fading import BlockStream, ComplexArray, Fading
 from channels.path_loss import PathLoss, Streams
 from testbed.streams import Purpose
 
@@ -48,6 +48,8 @@ def coherence_block(time_s: float, coherence_time_s: float) -> int:
 class BlockFading:
     """The channels of all devices in one direction: square root of the path gain times the block's fading.
 
+    Each receive antenna has one such set of channels; their fades are independent, their path gains the same.
+
     Parameters
     ----------
     fading, path_loss : the laws of small and large scale; both directions share the path gains.
@@ -55,6 +57,7 @@ class BlockFading:
     num_devices : number of links.
     direction : uplink or downlink; their fades are independent.
     streams : the run's luck.
+    antenna : number of the receive antenna; a further one changes no other.
     """
 
     def __init__(
@@ -66,13 +69,16 @@ class BlockFading:
         num_devices: int,
         direction: Direction,
         streams: Streams,
+        antenna: int = 0,
     ) -> None:
         self.coherence_time_s = coherence_time_s
         self.num_devices = num_devices
         self._fading = fading
         self._path_loss = path_loss
-        self._direction = direction
         self._streams = streams
+        address = (direction,) if antenna == 0 else (direction, antenna)
+        # One object for good: laws with a memory know by it which fades they have drawn already.
+        self._block_stream: BlockStream = partial(_stream_of_block, streams, address)
         self._blocks: dict[int, ComplexArray] = {}
 
     @cached_property
@@ -103,5 +109,7 @@ class BlockFading:
         """Return the power gain |h|^2 of the weakest of `devices` in a block."""
         return float(min(abs(self.in_block(block)[device]) ** 2 for device in devices))
 
-    def _block_stream(self, block: int) -> np.random.Generator:
-        return self._streams(Purpose.FADING, self._direction, block)
+
+def _stream_of_block(streams: Streams, address: tuple[int, ...], block: int) -> np.random.Generator:
+    direction, *antenna = address
+    return streams(Purpose.FADING, direction, block, *antenna)

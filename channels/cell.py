@@ -4,69 +4,56 @@
 
 The multiple-access channel is one resource, first come first served: two groups cannot superpose at the same
 time (the papers leave this contention out). On it a group sends analog signals over the air, all at once and
-in a time that does not depend on how many send, or devices send digital payloads one by one (TDMA). The maths
-is in `aircomp` and `orthogonal`; here it is decided when it is called and what it costs.
+in a time that does not depend on how many send, or devices send digital payloads one by one (TDMA) or side by
+side (OFDMA). The maths is in `aircomp`, `block_precoding`, `combining` and `orthogonal`; here it is decided when
+it is called and what it costs.
 
-Our choice: the channel at the start of the turn holds for a whole superposition, phases are compensated
-perfectly.
+Our choice, unless the scenario says otherwise: the channel at the start of the turn holds for a whole
+superposition, phases are compensated perfectly.
 """
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import simpy
-from pydantic import Field
 
 from channels import aircomp
-from channels.absence import Absence, window_of
-from channels.block_fading import BlockFading, Direction
+from channels.absence import Absence
+from channels.analog_uplink import Precoding, precode
+from channels.block_precoding import BUDGET_TOLERANCE
+from channels.digital_uplink import DigitalUplink, Upload
 from channels.downlink import Deliveries, Downlink, DownlinkAir
-from channels.fading import ComplexArray, Fading
-from channels.noise import Noise
-from channels.orthogonal import Transmission, shannon_rate_bit_per_s, snr, time_to_send
-from channels.path_loss import PathLoss
+from channels.fading import ComplexArray
 from channels.turn import Medium, Turn
-from testbed.errors import RunFailure
+from channels.uplink import UplinkSettings
+from channels.uplink_channels import UplinkChannels
 from testbed.layout import FloatArray
-from testbed.records import TRANSFER
-from testbed.settings import Decibels, Hertz, Joules, PositiveSeconds, Settings, component
+from testbed.records import TRANSFER, Schema
 from testbed.simulation import Simulation
 from testbed.streams import Purpose
-from testbed.units import db_to_linear
 
-__all__ = ["Cell", "Reception", "UplinkSettings", "Upload"]
+__all__ = ["CLIPPING", "Cell", "Reception"]
 
-# Rounding a plan's gains may overspend a budget by this fraction; anything more is a wrong plan.
-_BUDGET_TOLERANCE = 1e-9
-
-
-class UplinkSettings(Settings):
-    """The radio of a cell's uplink.
-
-    `energy_budget_j` is what a device may radiate in one superposition [J]. A digital upload uses the same
-    radio: its power is that budget over the airtime of a superposition, and blocks below `min_snr_db` carry
-    nothing.
-    """
-
-    bandwidth_hz: Hertz
-    num_subchannels: Annotated[int, Field(ge=1)]
-    coherence_time_s: PositiveSeconds
-    fading: Annotated[Fading, component("fading")]
-    path_loss: Annotated[PathLoss, component("path-loss")]
-    energy_budget_j: Joules
-    noise: Annotated[Noise, component("noise")]
-    min_snr_db: Decibels
+CLIPPING = Schema.of(
+    "clipping",
+    "Where inverting anew in every block would have spent more than the budget, and the gain was held back.",
+    span_id=("int", "the device's transmit span"),
+    source=("str", "sender"),
+    block=("int", "coherence block"),
+    gain=("float", "gain used, g_i(b)"),
+    wanted_gain=("float", "gain that would have arrived as planned"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reception:
     """What a superposition brought.
 
-    `received : (num_entries,)`; the uplink span and its times [s]; `energies_j : (num_senders,)`, radiated
-    [J].
+    `received : (num_entries,)`; the uplink span and its times [s]; `energies_j : (num_senders,)`, radiated [J];
+    `per_gain : (num_senders,)`, what a unit of planned gain arrived as, on average over the entries: c_i / g_i.
     """
 
     received: npt.NDArray[np.float64]
@@ -74,17 +61,7 @@ class Reception:
     start_s: float
     end_s: float
     energies_j: npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Upload:
-    """How a digital upload went: uplink span, times [s], radiated energy [J], whether all bits arrived."""
-
-    span_id: int
-    start_s: float
-    end_s: float
-    energy_j: float
-    delivered: bool
+    per_gain: npt.NDArray[np.float64]
 
 
 class Cell:
@@ -98,6 +75,10 @@ class Cell:
     num_devices : device ids are 0 to num_devices - 1.
     num_entries : entries of a signal, q.
     absence : when devices are there.
+
+    Raises
+    ------
+    RequestError : the law of fading cannot serve such a run.
     """
 
     def __init__(
@@ -113,30 +94,29 @@ class Cell:
         self.num_devices = num_devices
         self.num_entries = num_entries
         self._simulation = simulation
-        self._absence = absence
         self._downlink = downlink
         self._records = simulation.records
         self._record_transfer = simulation.records.open(TRANSFER)
-        self._links = self._block_fading(Direction.UPLINK)
+        if uplink.inverts_every_block:
+            self._record_clipping = simulation.records.open(CLIPPING)
+        self._channels = UplinkChannels(uplink, num_devices, simulation.stream, simulation.horizon_s)
         self._mac = Medium(simulation)
         self._air = DownlinkAir(
             simulation=simulation,
             medium=Medium(simulation),
-            links=self._block_fading(Direction.DOWNLINK),
+            links=self._channels.downlink(),
             absence=absence,
             record_transfer=self._record_transfer,
         )
-        self._num_superpositions = 0
-
-    def _block_fading(self, direction: Direction) -> BlockFading:
-        return BlockFading(
-            self.uplink.fading,
-            self.uplink.path_loss,
-            coherence_time_s=self.uplink.coherence_time_s,
-            num_devices=self.num_devices,
-            direction=direction,
-            streams=self._simulation.stream,
+        self._digital = DigitalUplink(
+            simulation=simulation,
+            channels=self._channels,
+            absence=absence,
+            record_transfer=self._record_transfer,
+            power_w=self.transmit_power_w,
+            noise_psd_w_per_hz=uplink.noise.psd_w_per_hz(num_entries),
         )
+        self._num_superpositions = 0
 
     @property
     def airtime_s(self) -> float:
@@ -154,50 +134,69 @@ class Cell:
         return self.uplink.energy_budget_j / self.airtime_s
 
     def channels(self, devices: Sequence[int], time_s: float) -> ComplexArray:
-        """Return the uplink channels of `devices` at a time, path gain included, (len(devices),) complex."""
-        return self._links.at(devices, time_s)
+        """Return the uplink channels of `devices` at a time, path gain included, (len(devices),) complex.
+
+        With several antennas, as they are combined when exactly these devices send at once.
+        """
+        return self._channels.truth(devices, self._channels.block(time_s))
+
+    def believed_amplitudes(self, devices: Sequence[int], time_s: float) -> npt.NDArray[np.float64]:
+        """Return |h^|, the amplitudes that `devices` believe in when they invert, (len(devices),)."""
+        return np.abs(self._channels.belief(devices, self._channels.block(time_s)))
 
     def take_turn(self, holder: str, cause_id: int) -> Generator[simpy.Event, Any, Turn]:
         """Wait for the multiple-access channel and return the turn (`Medium.take_turn`)."""
         return self._mac.take_turn(holder, cause_id)
 
     def superpose(
-        self, turn: Turn, senders: Sequence[int], signals: FloatArray, gains: FloatArray, source: str
+        self,
+        turn: Turn,
+        senders: Sequence[int],
+        signals: FloatArray,
+        gains: FloatArray,
+        source: str,
+        *,
+        group: Sequence[int] | None = None,
+        noiseless: bool = False,
     ) -> Generator[simpy.Event, Any, Reception]:
         """Let `senders` transmit at once and return what the server received, one airtime later.
 
         Parameters
         ----------
-        turn : an open turn on this cell's uplink; the channels at its start hold.
+        turn : an open turn on this cell's uplink; the gains were planned for the channels at its start.
         senders : device ids, without repetition.
         signals : (num_senders, num_entries), real.
         gains : (num_senders,), transmit amplitudes g_i >= 0 [square root of J per channel use].
         source : name of the transmitting group, for messages.
+        group : for whom several antennas are combined, if others were planned for than send; by default `senders`.
+        noiseless : without noise, whatever the scenario says (an ideal to compare with).
 
         Raises
         ------
-        RuntimeError : a sender's energy g_i^2 ||x_i||^2 is above its budget, or the turn is over.
+        RuntimeError : a sender's planned energy g_i^2 ||x_i||^2 is above its budget, or the turn is over.
         """
         turn.require(self._mac)
         self._check_senders(senders, signals, gains)
-        energies_j = self._checked_energies_j(senders, signals, gains, source)
-        amplitudes = gains * np.abs(self.channels(senders, turn.start_s))
+        self._check_budgets(senders, signals, gains, source)
         rng = self._simulation.stream(Purpose.NOISE, self._num_superpositions)
         self._num_superpositions += 1
 
         cause_id, start_s = turn.catch_up(), self._simulation.now_s
+        sent = precode(self._channels, senders, signals, gains, planned_s=turn.start_s, start_s=start_s, group=group)
         yield self._simulation.env.timeout(self.airtime_s)
         end_s = self._simulation.now_s
 
-        self._record_superposition(senders, energies_j, start_s, end_s, cause_id)
+        self._record_superposition(senders, sent, start_s, end_s, cause_id)
         span_id = self._records.span("uplink", "transmit", start_s, end_s, cause_id)
         turn.follow(span_id)
+        noise_energy_j = 0.0 if noiseless else self.noise_energy_j
         return Reception(
-            received=aircomp.superpose(signals, amplitudes, self.noise_energy_j, rng),
+            received=aircomp.superpose(signals, sent.amplitudes, noise_energy_j, rng, sent.starts),
             span_id=span_id,
             start_s=start_s,
             end_s=end_s,
-            energies_j=energies_j,
+            energies_j=sent.energies_j,
+            per_gain=sent.mean_per_planned_gain,
         )
 
     def send_up(self, turn: Turn, sender: int, bits: float, cause_id: int) -> Generator[simpy.Event, Any, Upload]:
@@ -219,19 +218,19 @@ class Cell:
         RunFailure : the channel carried nothing for a very long time.
         """
         turn.require(self._mac)
-        if cause_id == turn.cause_id:
-            cause_id = turn.catch_up()
-        start_s, entity = self._simulation.now_s, f"device-{sender}"
-        sent = self._plan_upload(sender, bits, start_s)
-        piece_id = yield from turn.play(entity, sent.pieces, cause_id)
-        end_s = self._simulation.now_s
-        span_id = self._records.span("uplink", "transmit", start_s, end_s, cause_id)
-        turn.follow(span_id)
-        energy_j, uses = self.transmit_power_w * sent.airtime_s, self.uplink.bandwidth_hz * (end_s - start_s)
-        if sent.pieces:
-            costs = (sent.bits_sent, uses, energy_j)
-            self._record_transfer(piece_id, entity, "server", "tdma", start_s, end_s, *costs)
-        return Upload(span_id, start_s, end_s, energy_j, sent.delivered)
+        (upload,) = yield from self._digital.send(turn, [sender], bits, cause_id, "tdma")
+        return upload
+
+    def send_up_ofdma(
+        self, turn: Turn, senders: Sequence[int], bits: float, cause_id: int
+    ) -> Generator[simpy.Event, Any, list[Upload]]:
+        """Let `senders` send `bits` each, side by side in equal shares of the band (OFDMA); return how each went.
+
+        With n senders the rate of each is (B / n) log2(1 + n P |h|^2 / (N0 B)); all else is as in `send_up`, which
+        is the case n = 1. The turn goes on when the last has finished. The answers are in the order of `senders`.
+        """
+        turn.require(self._mac)
+        return (yield from self._digital.send(turn, senders, bits, cause_id, "ofdma"))
 
     def send_down(
         self, receivers: Sequence[int], bits: float, cause_id: int
@@ -251,46 +250,26 @@ class Cell:
                 f"and as many gains, got {signals.shape} and {gains.shape}"
             )
 
-    def _checked_energies_j(
-        self, senders: Sequence[int], signals: FloatArray, gains: FloatArray, source: str
-    ) -> npt.NDArray[np.float64]:
-        energies_j = aircomp.transmit_energies_j(gains, signals)
+    def _check_budgets(self, senders: Sequence[int], signals: FloatArray, gains: FloatArray, source: str) -> None:
         budget_j = self.uplink.energy_budget_j
+        energies_j = aircomp.transmit_energies_j(gains, signals)
         for sender, energy_j, gain in zip(senders, energies_j, gains, strict=True):
             # Written so that a NaN is refused too.
-            if not (gain >= 0 and energy_j <= budget_j * (1 + _BUDGET_TOLERANCE)):
+            if not (gain >= 0 and energy_j <= budget_j * (1 + BUDGET_TOLERANCE)):
                 raise RuntimeError(
                     f"{source}: device-{sender} would spend {energy_j:g} J with gain {gain:g} at t = "
                     f"{self._simulation.now_s:g} s; its budget is {budget_j:g} J and gains are at least 0"
                 )
-        return energies_j
 
     def _record_superposition(
-        self,
-        senders: Sequence[int],
-        energies_j: npt.NDArray[np.float64],
-        start_s: float,
-        end_s: float,
-        cause_id: int,
+        self, senders: Sequence[int], sent: Precoding, start_s: float, end_s: float, cause_id: int
     ) -> None:
         uses = float(aircomp.channel_uses(self.num_entries, self.uplink.num_subchannels))
-        for sender, energy_j in zip(senders, energies_j.tolist(), strict=True):
+        for at, (sender, energy_j) in enumerate(zip(senders, sent.energies_j.tolist(), strict=True)):
             entity = f"device-{sender}"
             span_id = self._records.span(entity, "transmit", start_s, end_s, cause_id)
             self._record_transfer(span_id, entity, "server", "aircomp", start_s, end_s, 0.0, uses, energy_j)
             uses = 0.0  # they all share the same channel uses: the first row counts them
-
-    def _plan_upload(self, sender: int, bits: float, start_s: float) -> Transmission:
-        bandwidth_hz = self.uplink.bandwidth_hz
-        noise_power_w = self.uplink.noise.psd_w_per_hz(self.num_entries) * bandwidth_hz
-        power_w, min_snr = self.transmit_power_w, db_to_linear(self.uplink.min_snr_db)
-
-        def rate_of_block(block: int) -> float:
-            ratio = snr(power_w, self._links.power_gain([sender], block), noise_power_w)
-            return shannon_rate_bit_per_s(bandwidth_hz, ratio) if ratio >= min_snr else 0.0
-
-        window = window_of(self._absence, sender)
-        try:
-            return time_to_send(bits, start_s, self.uplink.coherence_time_s, rate_of_block, window)
-        except RunFailure as error:
-            raise RunFailure(f"upload of device-{sender}: {error}") from None
+            for section in np.flatnonzero(sent.clipped[at]):
+                gain, wanted = float(sent.gains[at, section]), float(sent.wanted[at, section])
+                self._record_clipping(span_id, entity, sent.sections[section].block, gain, wanted)

@@ -11,13 +11,40 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "channels.path_loss:PowerLawPathLoss",
             "gain falls with a power of distance, devices uniform in a square (FedGA 2023, FedUC 2024)",
         ),
+        "log-distance": (
+            "channels.path_loss:LogDistancePathLoss",
+            "free space up to a reference distance, a power of distance beyond (Rappaport 2002, 4.9)",
+        ),
+    },
+    "shadowing": {
+        "none": ("channels.shadowing:NoShadowing", "nothing stands in the way (limit case)"),
+        "log-normal": (
+            "channels.shadowing:LogNormalShadowing",
+            "a normal number of decibels a link, constant over the run (Goldsmith 2005, 2.7)",
+        ),
     },
     "fading": {
+        "correlated": (
+            "channels.correlated_fading:CorrelatedFading",
+            "Rayleigh or Rician with a memory: Gauss-Markov or Jakes autocorrelation (Jakes 1974)",
+        ),
+        "nakagami": (
+            "channels.fading:NakagamiFading",
+            "power Gamma distributed with shape m and mean 1 (Nakagami 1960)",
+        ),
         "rayleigh": (
             "channels.fading:RayleighFading",
             "circular complex Gaussian, unit mean power, redrawn every block (Tse and Viswanath 2005, 2.4)",
         ),
+        "rician": (
+            "channels.fading:RicianFading",
+            "a direct path over Rayleigh scattering, K-factor in dB (Tse and Viswanath 2005, 2.4)",
+        ),
         "static": ("channels.fading:StaticFading", "no fading: h = 1 (limit case)"),
+        "trace": (
+            "channels.trace_fading:TraceFading",
+            "a measured channel, amplitude or complex, a block a row and a link a column",
+        ),
     },
     "noise": {
         "total": (

@@ -5,7 +5,7 @@ the last span of the holder before, and a holder that keeps the medium without u
 behind.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -93,17 +93,28 @@ class Turn:
             self.follow(records.span(self.holder, "wait", self._caused_s, now_s, self.cause_id))
         return self.cause_id
 
-    def play(self, entity: str, pieces: Iterable[Piece], cause_id: int, paused_kind: str = "absent") -> Waiting:
+    def play(self, entity: str, pieces: Sequence[Piece], cause_id: int, paused_kind: str = "absent") -> Waiting:
         """Let the pieces of a transmission pass, each a span of `entity`; return the last span's id."""
+        ends = yield from self.play_together({entity: pieces}, cause_id, paused_kind)
+        return ends[entity][0]
+
+    def play_together(
+        self, pieces: Mapping[str, Sequence[Piece]], cause_id: int, paused_kind: str = "absent"
+    ) -> Waiting:
+        """Let transmissions that start now pass side by side; return entity -> (last span's id, when it ended [s])."""
         simulation = self.medium.simulation
-        for piece in pieces:
-            start_s = simulation.now_s
+        ends = dict.fromkeys(pieces, (cause_id, simulation.now_s))
+        # The sort is stable: what ends at one instant is recorded in the order given.
+        due = sorted(((piece, entity) for entity, run in pieces.items() for piece in run), key=lambda p: p[0].end_s)
+        for piece, entity in due:
+            released_by, start_s = ends[entity]
             # The clock may reach a planned end one rounding away from it; the record says where the clock
             # was.
-            yield simulation.env.timeout(max(piece.end_s - start_s, 0.0))
+            yield simulation.env.timeout(max(piece.end_s - simulation.now_s, 0.0))
             kind = "transmit" if piece.kind == "transmit" else paused_kind
-            cause_id = simulation.records.span(entity, kind, start_s, simulation.now_s, cause_id)
-        return cause_id
+            span_id = simulation.records.span(entity, kind, start_s, simulation.now_s, released_by)
+            ends[entity] = (span_id, simulation.now_s)
+        return ends
 
     def require(self, medium: Medium) -> None:
         """Refuse a turn that is over or belongs to another medium."""

@@ -29,6 +29,7 @@ KINDS: Final = {
     "payload": "what is put on the air: the model or its update",
     "fading": "small-scale fading of a link",
     "path-loss": "large-scale attenuation of a link",
+    "shadowing": "medium-scale attenuation of a link by what stands in the way",
     "noise": "receiver noise and its convention",
     "downlink": "the way from server to clients",
     "device": "a device profile: speed, memory, power",

@@ -39,6 +39,8 @@ class Purpose(IntEnum):
     SELECTION = 11
     GEOMETRY = 12
     DATA_SPLIT = 13
+    CSI_ERROR = 14
+    PHASE_ERROR = 15
 
 
 def stream(root_seed: int, purpose: Purpose, *ids: int) -> np.random.Generator:

@@ -6,6 +6,7 @@ registered, until it has an example here; a second example is worth it where a s
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from testbed.settings import component
 
 __all__ = ["EXAMPLES", "Example", "examples"]
 
+# 3 blocks of 400 links: Rayleigh fades, scaled to unit mean power.
+TRACE = str(Path(__file__).parent / "channels" / "fades.csv")
 RADIO: dict[str, Any] = {"bandwidth_hz": "1 kHz", "power_w": 2, "noise_psd_w_per_hz": 1e-3}
 
 # kind -> name -> tables, as they would stand in a scenario.
@@ -49,6 +52,15 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         ],
     },
     "downlink": {"broadcast": [RADIO], "unicast": [RADIO]},
+    "fading": {
+        "correlated": [
+            {"of": "rayleigh", "rho": 0.8},
+            {"of": {"kind": "rician", "k_factor_db": 3}, "normalised_doppler": 0.3},
+        ],
+        "nakagami": [{"m": 0.5}, {"m": 4}],
+        "rician": [{"k_factor_db": 6}],
+        "trace": [{"path": TRACE, "on_end": "wrap"}],
+    },
     "grouping": {
         "greedy-paper": [{}, {"xi": 0}, {"xi": 1, "planning": {"target_gap": 0.05}}],
         "greedy-refined": [{}, {"xi": 0}, {"xi": 1, "planning": {"target_gap": 0.05}}],
@@ -60,10 +72,25 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "dirichlet": [{"alpha": 0.1}, {"alpha": 5, "min_samples": 4}],
         "pathological": [{"classes_per_client": 1}, {"classes_per_client": 3}],
     },
-    "path-loss": {"power-law": [{"gain_db_at_1_m": -40, "exponent": 4, "side_m": "50 m"}]},
+    "path-loss": {
+        "log-distance": [
+            {"carrier_hz": "2.4 GHz", "reference_distance_m": "1 m", "exponent": 3, "side_m": "100 m"},
+        ],
+        "power-law": [
+            {"gain_db_at_1_m": -40, "exponent": 4, "side_m": "50 m"},
+            {
+                "gain_db_at_1_m": -40,
+                "exponent": 4,
+                "side_m": "50 m",
+                "shadowing": {"kind": "log-normal", "sigma_db": 8},
+            },
+        ],
+        "unit": [{}, {"shadowing": {"kind": "log-normal", "sigma_db": "4 dB"}}],
+    },
     "power-control": {
         "air-fedga": [{}, {"solver": "alternating"}, {"solver": "alternating", "start": "sigma-max/1000"}],
     },
+    "shadowing": {"log-normal": [{"sigma_db": 0}, {"sigma_db": 8}]},
     "slowdown": {"pareto": [{"shape": 1.2, "cap": 30}], "uniform": [{"low": 1, "high": 10}]},
 }
 

@@ -168,7 +168,7 @@ class Federation:
             mac_turn.close()
             return RoundTurn(base, ())
         turn = RoundTurn(base, here, mac_turn)
-        amplitudes = np.abs(self.cell.channels(turn.clients, now_s))
+        amplitudes = self.cell.believed_amplitudes(turn.clients, now_s)
         budgets_j = np.full(len(here), self.cell.uplink.energy_budget_j)
         turn.channel_state = ChannelState(amplitudes, budgets_j, self.cell.noise_energy_j)
         return turn
@@ -184,13 +184,15 @@ class Federation:
         clients = [turn.clients[i] for i in active]
         self._left_out(group, set(turn.clients) - set(clients), "silenced")
         sender = f"group-{group.index}"
-        reception = yield from self.cell.superpose(turn.mac_turn, clients, signals[active], plan.gains[active], sender)
+        reception = yield from self.cell.superpose(
+            turn.mac_turn, clients, signals[active], plan.gains[active], sender, group=turn.clients
+        )
         turn.delivered, turn.span_id = clients, reception.span_id
         estimate = plan.receive_scale * reception.received
         weights = group.weights(clients)
         error = aggregation_error(reception.received, plan.receive_scale, weights, signals[active])
         wanted_energy = float(np.sum((weights @ signals[active]) ** 2))
-        alignment = plan.receive_scale * float(plan.gains[active] @ turn.channel_state.amplitudes[active])
+        alignment = plan.receive_scale * float(plan.gains[active] @ reception.per_gain)
         self._record_aggregation(
             reception.span_id,
             self.server.version + 1,

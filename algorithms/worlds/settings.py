@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any
 
-from channels.cell import UplinkSettings
 from channels.downlink import Downlink
+from channels.uplink import UplinkSettings
 from testbed.devices.availability import Availability, FaultSettings
 from testbed.devices.fleet import FleetSettings
 from testbed.settings import Settings, component

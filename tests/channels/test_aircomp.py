@@ -146,3 +146,24 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         aircomp.superpose(np.ones((2, 3)), np.ones(3), 0.0, rng())
     with pytest.raises(ValueError, match="noise_energy_j"):
         aircomp.superpose(np.ones((2, 3)), np.ones(2), -1.0, rng())
+
+
+@given(st.integers(1, 5), st.integers(1, 30), st.integers(1, 4), st.integers(0, 1000))
+@settings(deadline=None)
+def test_sections_with_their_own_amplitudes_are_the_sums_of_the_parts_under_the_same_noise(
+    num_senders: int, num_entries: int, num_sections: int, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    signals = draw.standard_normal((num_senders, num_entries))
+    num_sections = min(num_sections, num_entries)
+    starts = [0, *sorted(draw.choice(np.arange(1, num_entries), num_sections - 1, replace=False).tolist())]
+    amplitudes = draw.random((num_senders, num_sections))
+    whole = aircomp.superpose(signals, amplitudes, 0.3, rng(7), starts)
+    noise = aircomp.superpose(0 * signals, amplitudes[:, 0], 0.3, rng(7))
+    per_entry = np.repeat(amplitudes, np.diff([*starts, num_entries]), axis=1)
+    np.testing.assert_allclose(whole, np.sum(per_entry * signals, axis=0) + noise, rtol=1e-9, atol=1e-12)
+
+
+def test_one_amplitude_for_every_section_is_needed() -> None:
+    with pytest.raises(ValueError, match="2 sections need one amplitude each"):
+        aircomp.superpose(np.ones((1, 4)), np.ones((1, 3)), 0.0, rng(), [0, 2])

@@ -1,4 +1,4 @@
-"""The contracts of every law of fading, path loss and noise, and of every downlink."""
+"""The contracts of every law of fading, path loss, shadowing and noise, and of every downlink."""
 
 import math
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from channels.downlink import Deliveries, Downlink, DownlinkAir
 from channels.fading import ComplexArray, Fading, RayleighFading
 from channels.noise import Noise
 from channels.path_loss import PathLoss, UnitPathLoss
+from channels.shadowing import Shadowing
 from channels.turn import Medium
 from testbed.devices.availability import Absences, AlwaysAvailable, FaultSettings
 from testbed.records import NO_CAUSE, TRANSFER
@@ -90,6 +91,27 @@ def test_path_gains_are_positive_the_same_again_and_those_of_no_other_device_cha
     assert (gains > 0).all()
     assert path_loss.power_gains(num_devices, streams(seed)).tobytes() == gains.tobytes()
     assert path_loss.power_gains(num_devices + num_more, streams(seed))[:num_devices].tobytes() == gains.tobytes()
+
+
+# -- shadowing ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=examples("shadowing"), ids=str)
+def shadowing(request: pytest.FixtureRequest) -> Any:
+    return request.param.build()
+
+
+@MANY
+@given(num_devices=st.integers(1, 50), num_more=st.integers(1, 50), seed=st.integers(0, 10_000))
+def test_shadowing_is_positive_the_same_again_and_that_of_no_other_device_changes_with_a_further_one(
+    shadowing: Shadowing, num_devices: int, num_more: int, seed: int
+) -> None:
+    gains = shadowing.power_gains(num_devices, streams(seed))
+    assert gains.shape == (num_devices,)
+    assert np.isfinite(gains).all()
+    assert (gains > 0).all()
+    assert shadowing.power_gains(num_devices, streams(seed)).tobytes() == gains.tobytes()
+    assert shadowing.power_gains(num_devices + num_more, streams(seed))[:num_devices].tobytes() == gains.tobytes()
 
 
 # -- noise -------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from algorithms.worlds.settings import ChannelSettings, FederationSettings
-from channels.cell import UplinkSettings
+from channels.uplink import UplinkSettings
 from testbed import catalogue
 from testbed.cli import DEFAULT_SCENARIO, app
 from testbed.devices.availability import FaultSettings
@@ -64,14 +64,15 @@ def table(text: str) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def schemas() -> dict[str, Schema]:
-    """The tables that a run of any algorithm opens."""
+    """The tables that a run of any algorithm opens, with every kind of uplink."""
     found: dict[str, Schema] = {}
     for example in examples("algorithm"):
         algorithm = {"kind": example.name, example.name: dict(example.settings)}
         experiment = small_experiment(algorithm=algorithm, run__horizon_s=60.0)
         experiment.run()
         found |= experiment.simulation.records._schemas
-    return found
+    followed = {"channel__uplink__hold": "block", "channel__uplink__csi": "per-block"}
+    return found | small_experiment(**followed).simulation.records._schemas
 
 
 def test_every_column_is_documented_with_its_unit_and_no_other_is(schemas: dict[str, Schema]) -> None:

@@ -121,13 +121,13 @@ def test_an_unknown_kind_is_refused_with_the_nearest_ones_and_the_whole_choice(k
 @pytest.mark.parametrize("name", ["raileigh", "RAYLEIH", "ray_leigh"])
 @pytest.mark.parametrize("ask", [find, load])
 def test_an_unknown_name_is_refused_with_the_nearest_ones_and_the_whole_choice(ask, name):
-    with pytest.raises(RequestError, match=r"unknown fading .*did you mean 'rayleigh'.*known: rayleigh, static"):
+    with pytest.raises(RequestError, match=r"unknown fading .*did you mean 'rayleigh'.*known: .*rayleigh, .*static"):
         ask("fading", name)
 
 
 @pytest.mark.parametrize("name", ["", " ", "zzz"])
 def test_a_name_unlike_any_other_is_refused_with_the_whole_choice(name):
-    with pytest.raises(RequestError, match=r"^unknown fading '[z]*': known: rayleigh, static"):
+    with pytest.raises(RequestError, match=r"^unknown fading '[z]*': known: .*rayleigh, .*static"):
         find("fading", name)
 
 
@@ -150,14 +150,14 @@ def test_a_kind_may_be_spelt_with_underscores_wherever_it_is_asked_for(registry,
 
 
 def test_a_registered_part_is_listed_with_its_docstring_and_origin(registry):
-    @register("fading", "rician")
-    class Rician:
+    @register("fading", "two-wave")
+    class TwoWave:
         """A line of sight.
 
         And more.
         """
 
-    entry = find("fading", "rician")
+    entry = find("fading", "two-wave")
     assert (entry.help, entry.origin) == ("A line of sight.", __name__)
     assert list(entries("fading")) == sorted(entries("fading"))
 

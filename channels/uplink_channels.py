@@ -1,0 +1,126 @@
+"""The uplink's channels as both ends meet them: what the server hears, and what the devices believe.
+
+    truth h (antennas combined)        belief h^ = h + e        received per unit of gain  Re(h h^* e^(j phi)) / |h^|
+
+A device turns its phase by the belief, a phase error phi is left over, and the server keeps the real part. With
+perfect knowledge that is |h|. A device that sends a sigma / |h^| arrives as a sigma Re(h / h^ e^(j phi)), which
+without a phase error is the ratio of truth and belief, and without an estimation error cos(phi).
+
+Our choice: e is circular Gaussian with a variance relative to the path gain, phi normal; both are functions of
+(device, block), so looking changes nothing. The server knows the channels: combining, rates and outages of digital
+uploads are not affected.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from channels.block_fading import BlockFading, Direction
+from channels.combining import combine
+from channels.fading import ComplexArray, LimitedFading
+from channels.path_loss import Streams
+from channels.uplink import UplinkSettings
+from testbed.streams import Purpose
+
+__all__ = ["UplinkChannels", "received_per_gain"]
+
+
+def received_per_gain(truth: ComplexArray, belief: ComplexArray, phase_rad: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return Re(h h^* e^(j phi)) / |h^|, the real amplitude received per unit of gain, (num_senders,).
+
+    `truth`, `belief : (num_senders,)` complex, h and h^; `phase_rad`, phi [rad]. Negative beyond 90 degrees.
+
+    >>> received_per_gain(np.array([2j]), np.array([1j]), 0.0)
+    array([2.])
+    """
+    turned = truth * belief.conj() * np.exp(1j * np.asarray(phase_rad))
+    return np.asarray(turned.real / np.abs(belief))
+
+
+class UplinkChannels:
+    """The channels from all devices to the server, by coherence block.
+
+    Parameters
+    ----------
+    uplink : the radio.
+    num_devices : number of links.
+    streams : the run's luck.
+    horizon_s : length of the run [s]; infinity for none.
+
+    Raises
+    ------
+    RequestError : the law of fading cannot serve such a run.
+    """
+
+    def __init__(self, uplink: UplinkSettings, num_devices: int, streams: Streams, horizon_s: float) -> None:
+        self.uplink = uplink
+        self.num_devices = num_devices
+        self._streams = streams
+        if isinstance(uplink.fading, LimitedFading):
+            has_end = math.isfinite(horizon_s)
+            num_blocks = math.ceil(horizon_s / uplink.coherence_time_s) if has_end else None
+            uplink.fading.check_run(num_devices, num_blocks, uplink.num_antennas)
+        self._antennas = [self._links(Direction.UPLINK, antenna) for antenna in range(uplink.num_antennas)]
+
+    def _links(self, direction: Direction, antenna: int = 0) -> BlockFading:
+        return BlockFading(
+            self.uplink.fading,
+            self.uplink.path_loss,
+            coherence_time_s=self.uplink.coherence_time_s,
+            num_devices=self.num_devices,
+            direction=direction,
+            streams=self._streams,
+            antenna=antenna,
+        )
+
+    def downlink(self) -> BlockFading:
+        """Return the channels of the other direction: same laws and path gains, other fades, one antenna."""
+        return self._links(Direction.DOWNLINK)
+
+    def block(self, time_s: float) -> int:
+        """Return the coherence block of a time."""
+        return self._antennas[0].block(time_s)
+
+    def truth(self, devices: Sequence[int], block: int, group: Sequence[int] | None = None) -> ComplexArray:
+        """Return the channels h of `devices` in a block, (len(devices),) complex, path gain included.
+
+        With several antennas they are combined for `group`, those who send at once; by default `devices`.
+        """
+        index = np.asarray(devices, dtype=np.intp)
+        if len(self._antennas) == 1:
+            return self._antennas[0].in_block(block)[index]
+        assert self.uplink.combining is not None
+        antennas = np.stack([antenna.in_block(block) for antenna in self._antennas])
+        together = index if group is None else np.asarray(group, dtype=np.intp)
+        return combine(antennas[:, index], self.uplink.combining, antennas[:, together])
+
+    def belief(self, devices: Sequence[int], block: int, group: Sequence[int] | None = None) -> ComplexArray:
+        """Return the estimates h^ = h + e by which `devices` invert in a block, (len(devices),) complex."""
+        truth = self.truth(devices, block, group)
+        variance = self.uplink.csi_error_variance
+        if variance == 0:
+            return truth
+        parts = self._streams(Purpose.CSI_ERROR, block).standard_normal((self.num_devices, 2)) * np.sqrt(variance / 2)
+        errors = np.sqrt(self._antennas[0].path_gains) * (parts[:, 0] + 1j * parts[:, 1])
+        belief: ComplexArray = truth + errors[np.asarray(devices, dtype=np.intp)]
+        return belief
+
+    def per_gain(
+        self, devices: Sequence[int], block: int, group: Sequence[int] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Return what one unit of gain arrives as in a block, (len(devices),), real (`received_per_gain`)."""
+        truth = self.truth(devices, block, group)
+        spread_rad = self.uplink.phase_error_rad
+        if self.uplink.csi_error_variance == 0 and spread_rad == 0:
+            return np.abs(truth)
+        phases_rad = np.zeros(len(devices))
+        if spread_rad > 0:
+            everyone = self._streams(Purpose.PHASE_ERROR, block).standard_normal(self.num_devices)
+            phases_rad = spread_rad * everyone[np.asarray(devices, dtype=np.intp)]
+        return received_per_gain(truth, self.belief(devices, block, group), phases_rad)
+
+    def power_gain(self, device: int, block: int) -> float:
+        """Return the power gain |h|^2 of a device that sends alone in its band."""
+        return float(abs(self.truth([device], block)[0]) ** 2)
