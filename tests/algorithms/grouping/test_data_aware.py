@@ -28,6 +28,12 @@ def test_groups_are_equal_in_size_up_to_one_and_none_is_empty(num_clients: int, 
     assert sorted(client for group in groups for client in group) == list(range(num_clients))
 
 
+def test_a_group_with_far_more_data_still_takes_its_number_of_clients() -> None:
+    problem = problem_of(np.array([[100], [1], [1], [1], [1], [1]]))
+    groups = DataAware(num_groups=2).partition(problem, np.random.default_rng(0))
+    assert [len(group) for group in groups] == [3, 3]
+
+
 @pytest.mark.parametrize("num_groups", [2, 3, 7])
 def test_single_class_clients_that_can_be_shared_out_evenly_are(num_groups: int) -> None:
     problem = problem_of(np.repeat(6 * np.eye(10), num_groups, axis=0))

@@ -118,6 +118,15 @@ def test_it_is_never_worse_than_the_upload_only_ordering_and_the_best_of_starts_
     assert np.mean(np.array(gains) > 0) > 0.3
 
 
+def test_the_best_of_starts_of_a_round_and_of_its_mirror_are_equally_long() -> None:
+    rng = np.random.default_rng(1)
+    for instance in range(200):
+        times = random_round(rng, 5, TRAINING[instance % 4])
+        here_s = makespan_s(times, best_of_starts(times))
+        there_s = makespan_s(times.mirrored(), best_of_starts(times.mirrored()))
+        assert there_s == pytest.approx(here_s, rel=1e-12)
+
+
 def share_of_optima(num_clients: int, longest_training: float, num_instances: int) -> tuple[float, float]:
     """Return how often the plain iteration and the best of starts are as short as brute force."""
     rng = np.random.default_rng(num_clients)
