@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from algorithms.selection.context import EnergyQueues, Selection, SelectionContext
 
-MANY = settings(max_examples=25, deadline=None)
+MANY = settings(max_examples=15, deadline=None)
 FIELDS = ("data_sizes", "training_times_s", "amplitudes", "energy_budgets_j", "last_norms")
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from algorithms.grouping import GroupingProblem, LabelBalancedTier, PlanningConstants, TierWidth, foresee
 from algorithms.grouping.label_mix import class_order, dominant_class
 
-MANY = settings(max_examples=50, deadline=None)
+MANY = settings(max_examples=25, deadline=None)
 spreads = st.floats(0.0, 1.0)
 
 

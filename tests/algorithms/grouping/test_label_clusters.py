@@ -10,7 +10,7 @@ from algorithms.grouping import AntiKmeans, GroupingProblem, KmeansLabel, Planni
 from algorithms.grouping.label_clusters import label_clusters
 from algorithms.grouping.problem import Partition
 
-MANY = settings(max_examples=25, deadline=None)
+MANY = settings(max_examples=10, deadline=None)
 
 
 def problem_of(histograms: np.ndarray) -> GroupingProblem:

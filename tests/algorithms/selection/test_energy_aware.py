@@ -10,7 +10,7 @@ from algorithms.power_control.zf_inversion import ZeroForcingInversion
 from algorithms.selection import EnergyAware, EnergyQueues, SelectionContext
 from algorithms.selection.energy_aware import margins, predicted_energies_j
 
-MANY = settings(max_examples=60, deadline=None)
+MANY = settings(max_examples=30, deadline=None)
 vectors = st.lists(st.tuples(st.floats(0.0, 20.0), st.floats(0.0, 20.0)), min_size=1, max_size=40)
 
 
