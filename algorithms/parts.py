@@ -20,6 +20,14 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
     },
     "grouping": {
+        "anti-kmeans": (
+            "algorithms.grouping.label_clusters:AntiKmeans",
+            "each k-means cluster of label mixes dealt over all groups: near-IID groups (ours)",
+        ),
+        "data-aware": (
+            "algorithms.grouping.data_aware:DataAware",
+            "equal sizes, label mixes as near the whole as a greedy pass comes (after FedUC, TMC 2024)",
+        ),
         "greedy-paper": (
             "algorithms.grouping.greedy:GreedyPaper",
             "Alg. 3 of Air-FedGA: each client where the bound grows least (Ma et al., IPDPS 2025)",
@@ -28,8 +36,22 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "algorithms.grouping.greedy:GreedyRefined",
             "greedy-paper, then moves and swaps while the bound falls (ours)",
         ),
-        "tier": ("algorithms.grouping.tier:TierGrouping", "equal parts in order of speed (TiFL, HPDC 2020)"),
+        "kmeans-label": (
+            "algorithms.grouping.label_clusters:KmeansLabel",
+            "k-means on label mixes: homogeneous groups, the worst case for labels (ours)",
+        ),
+        "label-balanced-tier": (
+            "algorithms.grouping.label_balanced_tier:LabelBalancedTier",
+            "classes dealt round-robin over the groups of each window of speeds (ours)",
+        ),
+        "random": ("algorithms.grouping.random_groups:RandomGroups", "equal parts at random (ours)"),
         "single": ("algorithms.grouping.single:SingleGroup", "everybody in one group: synchronous"),
+        "singleton": ("algorithms.grouping.singleton:SingletonGroups", "everybody alone: fully asynchronous"),
+        "tier": ("algorithms.grouping.tier:TierGrouping", "equal parts in order of speed (TiFL, HPDC 2020)"),
+        "tier-width": (
+            "algorithms.grouping.tier_width:TierWidth",
+            "the fewest groups within the allowed spread of training times (ours)",
+        ),
     },
     "payload": {
         "delta": ("algorithms.payload.delta:DeltaPayload", "the update, new minus old (ours)"),
@@ -43,6 +65,18 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "zf-inversion": (
             "algorithms.power_control.zf_inversion:ZeroForcingInversion",
             "channel inversion, unbiased; the weakest member sets the scale (zero forcing)",
+        ),
+    },
+    "selection": {
+        "all": ("algorithms.selection.everybody:Everybody", "everybody who can be asked"),
+        "energy-aware": (
+            "algorithms.selection.energy_aware:EnergyAware",
+            "virtual energy queues, drift plus penalty (Sun et al., JSAC 2022, as rebuilt for Air-FedGA)",
+        ),
+        "fastest": ("algorithms.selection.fastest:Fastest", "so many of the shortest training time (ours)"),
+        "random": (
+            "algorithms.selection.random_subset:RandomSubset",
+            "a number or a fraction at random (McMahan et al., AISTATS 2017)",
         ),
     },
 }

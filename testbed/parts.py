@@ -16,6 +16,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
     },
     "dataset": {
+        "cifar10": (
+            "testbed.learning.datasets.cifar10:Cifar10Dataset",
+            "32x32 colour photographs, 50,000/9,827, from the data folder (Krizhevsky 2009)",
+        ),
         "digits": (
             "testbed.learning.datasets.digits:DigitsDataset",
             "8x8 digits of scikit-learn, 1437/360, always available",
@@ -145,16 +149,24 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "partition": {
         "dirichlet": (
-            "testbed.learning.partition:DirichletPartition",
+            "testbed.learning.partition.dirichlet:DirichletPartition",
             "each class split by Dirichlet(alpha) over clients (Yurochkin et al. 2019)",
         ),
         "iid": (
-            "testbed.learning.partition:IidPartition",
+            "testbed.learning.partition.iid:IidPartition",
             "a random, equal share of all samples for everybody",
         ),
         "pathological": (
-            "testbed.learning.partition:PathologicalPartition",
+            "testbed.learning.partition.pathological:PathologicalPartition",
             "a fixed number of classes per client, in order (Air-FedGA)",
+        ),
+        "quantity-skew": (
+            "testbed.learning.partition.quantity_skew:QuantitySkewPartition",
+            "label mixes as in the whole, amounts of data log-normal (our choice)",
+        ),
+        "shards": (
+            "testbed.learning.partition.shards:ShardsPartition",
+            "label-sorted data cut into shards, so many to each at random (McMahan et al. 2017)",
         ),
     },
     "placement": {

@@ -36,6 +36,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         ],
     },
     "dataset": {
+        "cifar10": [{"num_train": 500, "num_test": 100}],
         "fashion-mnist": [{"num_train": 500, "num_test": 100}],
         "mnist": [{"num_train": 500, "num_test": 100}],
     },
@@ -62,15 +63,23 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "trace": [{"path": TRACE, "on_end": "wrap"}],
     },
     "grouping": {
+        "anti-kmeans": [{"num_groups": 1}, {"num_groups": 3}],
+        "data-aware": [{"num_groups": 1}, {"num_groups": 3}],
         "greedy-paper": [{}, {"xi": 0}, {"xi": 1, "planning": {"target_gap": 0.05}}],
         "greedy-refined": [{}, {"xi": 0}, {"xi": 1, "planning": {"target_gap": 0.05}}],
+        "kmeans-label": [{"num_groups": 1}, {"num_groups": 3}],
+        "label-balanced-tier": [{"groups_per_window": 2}, {"xi": 1, "groups_per_window": 3}],
+        "random": [{"num_groups": 1}, {"num_groups": 3}],
         "tier": [{"num_groups": 1}, {"num_groups": 3}],
+        "tier-width": [{}, {"xi": 0}, {"xi": 1}],
     },
     "model": {"mlp": [{"hidden": [16]}, {"hidden": [17, 9]}]},
     "noise": {"per-symbol": [{"energy_j_per_use": "2 mJ"}], "total": [{"energy_j": 1}, {"energy_j": 0}]},
     "partition": {
         "dirichlet": [{"alpha": 0.1}, {"alpha": 5, "min_samples": 4}],
         "pathological": [{"classes_per_client": 1}, {"classes_per_client": 3}],
+        "quantity-skew": [{"sigma": 0}, {"sigma": 1.5, "min_samples": 4}],
+        "shards": [{"shards_per_client": 1}, {"shards_per_client": 2}],
     },
     "path-loss": {
         "log-distance": [
@@ -91,6 +100,11 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "air-fedga": [{}, {"solver": "alternating"}, {"solver": "alternating", "start": "sigma-max/1000"}],
     },
     "shadowing": {"log-normal": [{"sigma_db": 0}, {"sigma_db": 8}]},
+    "selection": {
+        "energy-aware": [{}, {"budget_fraction": 0.1, "utility_weight": 5, "max_fraction": 1}],
+        "fastest": [{"num_clients": 1}, {"num_clients": 3}],
+        "random": [{"num_clients": 3}, {"fraction": 0.1}, {"fraction": 1}],
+    },
     "slowdown": {"pareto": [{"shape": 1.2, "cap": 30}], "uniform": [{"low": 1, "high": 10}]},
 }
 

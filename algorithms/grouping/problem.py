@@ -23,6 +23,7 @@ from typing import Annotated, Final, Protocol, Self, TypeAlias
 import numpy as np
 from pydantic import Field, model_validator
 
+from testbed.errors import RequestError
 from testbed.layout import FloatArray
 from testbed.settings import Settings
 
@@ -97,6 +98,19 @@ class GroupingProblem:
     def allowed_spread_s(self, xi: float) -> float:
         """Return xi (max_i l_i - min_i l_i): how far training times in one group may lie apart [s]."""
         return xi * float(np.max(self.training_times_s) - np.min(self.training_times_s))
+
+    def require_clients_for(self, kind: str, num_groups: int) -> None:
+        """Refuse more groups than clients.
+
+        Raises
+        ------
+        RequestError : there are more; the message names the grouping `kind`.
+        """
+        if num_groups > self.num_clients:
+            raise RequestError(
+                f"grouping {kind}: num_groups = {num_groups}, but there are {self.num_clients} clients; "
+                "a group needs at least one"
+            )
 
 
 class PlanningConstants(Settings):

@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import PositiveInt
 
 from algorithms.grouping.problem import GroupingProblem, Partition, as_partition
-from testbed.errors import RequestError
 from testbed.settings import Part
 
 __all__ = ["TierGrouping"]
@@ -21,16 +20,12 @@ class TierGrouping(Part):
     num_groups: PositiveInt
 
     def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
-        """Return the tiers; `rng` draws nothing.
+        """Return the tiers; the rule draws nothing from `rng`.
 
         Raises
         ------
         RequestError : more groups than clients.
         """
-        if self.num_groups > problem.num_clients:
-            raise RequestError(
-                f"grouping tier: num_groups = {self.num_groups}, but there are {problem.num_clients} clients; "
-                "a group needs at least one"
-            )
+        problem.require_clients_for(self.kind, self.num_groups)
         by_speed = np.argsort(problem.training_times_s, kind="stable")
         return as_partition([tier.tolist() for tier in np.array_split(by_speed, self.num_groups)])

@@ -1,9 +1,10 @@
 """Data sets to learn from, each a part with `load(data_dir) -> Dataset`.
 
 `digits` comes with scikit-learn and is always there. `mnist` and `fashion-mnist` are read from a data folder
-that the user names, in the original gzip-compressed IDX files; nothing is downloaded and nothing is written.
+that the user names, in the original gzip-compressed IDX files, `cifar10` in lossless WebP mosaics; nothing is
+downloaded and nothing is written.
 
-Reading order: `dataset` (what every part returns), `digits`, `idx`.
+Reading order: `dataset` (what every part returns), `digits`, `idx`, `cifar10`.
 """
 
 from testbed.learning.datasets.dataset import Dataset, DatasetSource

@@ -1,0 +1,19 @@
+"""The deal without skew: random shares of equal size."""
+
+import numpy as np
+
+from testbed.learning.partition.rule import IntArray, require_samples
+from testbed.settings import Part
+
+__all__ = ["IidPartition"]
+
+
+class IidPartition(Part):
+    """Every client gets a random share of all samples; the sizes differ by at most one."""
+
+    kind: str = "iid"
+
+    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+        """Return the deal; see `Partition.deal`."""
+        require_samples(len(labels), num_clients, 1)
+        return [np.sort(shard) for shard in np.array_split(rng.permutation(len(labels)), num_clients)]

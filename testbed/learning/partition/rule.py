@@ -1,0 +1,49 @@
+"""The protocol of the rules by which samples are dealt to clients, and what the rules share."""
+
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from testbed.errors import RequestError
+
+__all__ = ["IntArray", "Partition", "members_of_classes", "require_samples"]
+
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+
+class Partition(Protocol):
+    """A rule by which samples are dealt to clients."""
+
+    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+        """Return each client's sample indices, sorted; disjoint and together `arange(len(labels))`.
+
+        Parameters
+        ----------
+        labels : (num_samples,) class of each sample.
+        num_clients : at least 1.
+        rng : the stream of the partition.
+
+        Raises
+        ------
+        RequestError : the rule cannot serve every client.
+        """
+        ...
+
+
+def members_of_classes(labels: IntArray) -> list[IntArray]:
+    """Return the indices of each class that occurs, in the order of the classes."""
+    return [np.flatnonzero(labels == label) for label in np.unique(labels)]
+
+
+def require_samples(num_samples: int, num_clients: int, min_samples: int) -> None:
+    """Refuse a deal of too few samples to give each client `min_samples`.
+
+    Raises
+    ------
+    RequestError : there are fewer, or nobody to deal to.
+    """
+    if num_clients < 1:
+        raise RequestError(f"num_clients = {num_clients}: must be at least 1")
+    if num_samples < num_clients * min_samples:
+        raise RequestError(f"{num_samples} samples cannot give each of {num_clients} clients {min_samples}")
