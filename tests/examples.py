@@ -62,7 +62,11 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
     },
     "path-loss": {"power-law": [{"gain_db_at_1_m": -40, "exponent": 4, "side_m": "50 m"}]},
     "power-control": {
+        "air-fedavg-horizon": [{"fallback": "per-round"}, {"decay": 1, "average_fraction": 1}],
         "air-fedga": [{}, {"solver": "alternating"}, {"solver": "alternating", "start": "sigma-max/1000"}],
+        "cotaf": [{}, {"min_amplitude": 0.5}],
+        "regularized-inversion": [{}, {"average_fraction": 1, "power_gains": [1]}],
+        "truncated-inversion": [{"power_gain_threshold": 0.1}, {"power_gain_threshold": 0}],
     },
     "slowdown": {"pareto": [{"shape": 1.2, "cap": 30}], "uniform": [{"low": 1, "high": 10}]},
 }
