@@ -10,11 +10,11 @@ by alternating (`horizon.py`) between the senders, G_ti = min(w r |h| b / (w r^2
 w = rho^(T-t) and lambda_i for the energy of the run, and the receivers, r_t = sum b C / (sum C^2 + n0_t). Every pass
 lowers the sum. With fraction one, rounds have nothing to share and the plan is the threshold rule in each.
 
-Deviations. Our choice: bias and noise weigh alike (the paper's gap has a constant each); rho and the fraction are
-settings; the plan assumes the norms of one `statistics` for all rounds, and `fitted` carries its energies over to the
-signals that come. Without known channels there is only the spec's simplification, the per-round form: the threshold
-rule inside fraction * E_i, which has to be asked for (`fallback = "per-round"`). The laws are tested in
-`tests/algorithms/power_control/test_air_fedavg_horizon.py`.
+Deviations. Our choice: passes are extrapolated; bias and noise weigh alike (the paper's gap has a constant each); rho
+and the fraction are settings; the plan assumes the norms of one `statistics` for all rounds, and `fitted` carries its
+energies over to the signals that come. Without known channels there is only the spec's simplification, the per-round
+form: the threshold rule inside fraction * E_i, which has to be asked for (`fallback = "per-round"`). The laws are
+tested in `tests/algorithms/power_control/test_air_fedavg_horizon.py`.
 """
 
 from collections.abc import Sequence
@@ -70,6 +70,7 @@ class AirFedavgHorizon(Part):
     decay: Annotated[float, Field(gt=0, le=1)] = 0.9  # rho: what is left of an error one round later. Our choice
     average_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5  # energy of the run over its budgets. Our choice
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-9  # relative gain of the last pass. Our choice
+    max_passes: Annotated[int, Field(ge=1)] = 1000  # at most so many; each lowers the sum. Our choice
     fallback: Literal["refuse", "per-round"] = "refuse"  # what to do where channels are not known ahead
 
     requires_payload: ClassVar[str | None] = None
@@ -108,7 +109,6 @@ class AirFedavgHorizon(Part):
         Raises
         ------
         ValueError : see `check_transmission`.
-        RuntimeError : the alternation did not settle.
         """
         plans = tuple(self.plan(channel, statistics, weights) for channel in channels)
         speaks = statistics.norms > 0
@@ -124,7 +124,7 @@ class AirFedavgHorizon(Part):
             noise_energies_j=np.array([channel.noise_energy_j for channel in channels]),
         )
         sent = np.array([plan.gains * statistics.norms for plan in plans]).T
-        sent[speaks] = alternate(horizon, sent[speaks], self.tolerance)
+        sent[speaks] = alternate(horizon, sent[speaks], self.tolerance, self.max_passes)
         return tuple(
             received_plan(channel, statistics, weights, amplitudes)
             for channel, amplitudes in zip(channels, sent.T, strict=True)

@@ -54,7 +54,7 @@ def multipliers(numerators: FloatArray, denominators: FloatArray, caps: FloatArr
         # A slack budget needs no multiplier: its guess is zero and stays there.
         fits = spent <= budgets * (1.0 + _TOLERANCE)
         high, low = np.where(fits, np.minimum(guess, high), high), np.where(fits, low, guess)
-        slope = np.sum(np.where(free < caps, free**2 / wide, 0.0), axis=1)
+        slope = np.sum(np.where(free < caps, free, 0.0) ** 2 / wide, axis=1)
         step = np.zeros(len(budgets))
         np.divide(spent * (np.sqrt(spent / budgets) - 1.0), slope, out=step, where=slope > 0)
         newton = guess + step

@@ -80,7 +80,9 @@ def test_the_mean_error_of_each_round_of_a_horizon_is_the_predicted_one(snr_db: 
     (example,) = (e for e in EXAMPLES if e.settings.get("fallback"))
     rule = example.build()
     group = draw_group(seed=6, snr_db=snr_db, num_members=4)
-    rounds = [replace(group.channel, amplitudes=draw_group(seed, num_members=4).channel.amplitudes) for seed in range(3)]
+    rounds = [
+        replace(group.channel, amplitudes=draw_group(seed, num_members=4).channel.amplitudes) for seed in range(3)
+    ]
     for channel, plan in zip(rounds, rule.plan_run(rounds, group.statistics, group.weights), strict=True):
         errors = realised_errors(rule, plan, replace(group, channel=channel), seed=SNRS_DB.index(snr_db))
         standard_error = errors.std(ddof=1) / np.sqrt(NUM_DRAWS)
