@@ -58,9 +58,41 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "model": ("algorithms.payload.model:ModelPayload", "the whole model (Ma et al., IPDPS 2025)"),
     },
     "power-control": {
+        "air-fedavg-horizon": (
+            "algorithms.power_control.air_fedavg_horizon:AirFedavgHorizon",
+            "all rounds at once over channels known ahead, late rounds louder (Cao et al., JSAC 2022)",
+        ),
         "air-fedga": (
             "algorithms.power_control.air_fedga:AirFedgaPowerControl",
             "aligned signals, MMSE receive scale (Alg. 2 of Ma et al., IPDPS 2025)",
+        ),
+        "cotaf": (
+            "algorithms.power_control.cotaf:Cotaf",
+            "updates under a common precoder that grows as they shrink (Sery et al., TSP 2021)",
+        ),
+        "full-power": (
+            "algorithms.power_control.full_power:FullPower",
+            "everybody at its cap, MMSE receive scale (textbook)",
+        ),
+        "ideal": (
+            "algorithms.power_control.ideal:IdealPowerControl",
+            "the exact weighted mean: aligned, and no noise at the receiver (upper limit)",
+        ),
+        "regularized-inversion": (
+            "algorithms.power_control.regularized_inversion:RegularizedInversion",
+            "one receive scale for all fades, average power caps (Cao et al., TWC 2020)",
+        ),
+        "stat-aware": (
+            "algorithms.power_control.stat_aware:StatAware",
+            "weighs what signals have in common against their spread (Zhang and Tao, TWC 2021)",
+        ),
+        "threshold-optimal": (
+            "algorithms.power_control.threshold_optimal:ThresholdOptimal",
+            "weak members at full power, strong ones invert: least MSE (Cao et al., TWC 2020)",
+        ),
+        "truncated-inversion": (
+            "algorithms.power_control.truncated_inversion:TruncatedInversion",
+            "silences deep fades, inverts the rest (Zhu, Wang and Huang, TWC 2020)",
         ),
         "zf-inversion": (
             "algorithms.power_control.zf_inversion:ZeroForcingInversion",

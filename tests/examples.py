@@ -97,7 +97,11 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "unit": [{}, {"shadowing": {"kind": "log-normal", "sigma_db": "4 dB"}}],
     },
     "power-control": {
+        "air-fedavg-horizon": [{"fallback": "per-round"}, {"decay": 1, "average_fraction": 1}],
         "air-fedga": [{}, {"solver": "alternating"}, {"solver": "alternating", "start": "sigma-max/1000"}],
+        "cotaf": [{}, {"min_amplitude": 0.5}],
+        "regularized-inversion": [{}, {"average_fraction": 1, "power_gains": [1]}],
+        "truncated-inversion": [{"power_gain_threshold": 0.1}, {"power_gain_threshold": 0}],
     },
     "shadowing": {"log-normal": [{"sigma_db": 0}, {"sigma_db": 8}]},
     "selection": {

@@ -26,8 +26,10 @@ from pydantic import Field
 from algorithms.power_control.plan import (
     ChannelState,
     Plan,
+    SignalModel,
     SignalStatistics,
     check_transmission,
+    everybody,
     silent_plan,
 )
 from testbed.layout import FloatArray
@@ -133,6 +135,8 @@ class AirFedgaPowerControl(Part):
     start: Literal["sigma-max", "sigma-max/1000"] = "sigma-max"  # Our choice: from there two passes suffice
 
     requires_payload: ClassVar[str | None] = None
+    plans: ClassVar[Literal["round", "run"]] = "round"
+    signal_model: ClassVar[SignalModel] = "bounded"
 
     def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
         """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
@@ -143,12 +147,12 @@ class AirFedgaPowerControl(Part):
         """
         check_transmission(channel, statistics, weights)
         if statistics.bound == 0.0:
-            return silent_plan(len(weights))
+            return silent_plan(everybody(channel))
         scaling = self._solve(weakest_amplitude(channel, weights), statistics.bound, channel.noise_energy_j)
         return Plan(
             gains=weights * scaling.alignment / channel.amplitudes,
             receive_scale=scaling.receive_scale,
-            active=np.ones(len(weights), dtype=np.bool_),
+            active=everybody(channel),
             predicted_squared_error=squared_error_bound(scaling, statistics.bound, channel.noise_energy_j),
         )
 

@@ -9,16 +9,16 @@ The only difference to Air-FedGA's rule is the receiver (no shrinkage) and that 
 it. The laws are tested in `tests/algorithms/power_control/test_zf_inversion.py`.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-import numpy as np
-
+from algorithms.power_control.inversion import inversion_plan, largest_alignment
 from algorithms.power_control.plan import (
     ChannelState,
     Plan,
+    SignalModel,
     SignalStatistics,
     check_transmission,
-    silent_plan,
+    everybody,
 )
 from testbed.layout import FloatArray
 from testbed.settings import Part
@@ -32,6 +32,8 @@ class ZeroForcingInversion(Part):
     kind: str = "zf-inversion"
 
     requires_payload: ClassVar[str | None] = None
+    plans: ClassVar[Literal["round", "run"]] = "round"
+    signal_model: ClassVar[SignalModel] = "any"
 
     def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
         """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
@@ -41,14 +43,5 @@ class ZeroForcingInversion(Part):
         ValueError : see `check_transmission`.
         """
         check_transmission(channel, statistics, weights)
-        speaks = statistics.norms > 0  # a zero signal costs nothing and so limits nobody
-        if not speaks.any():
-            return silent_plan(len(weights))
-        amplitudes = channel.amplitudes[speaks] * np.sqrt(channel.energy_budgets_j[speaks])
-        s = float(np.min(amplitudes / (weights[speaks] * statistics.norms[speaks])))
-        return Plan(
-            gains=weights * s / channel.amplitudes,
-            receive_scale=1.0 / s,
-            active=np.ones(len(weights), dtype=np.bool_),
-            predicted_squared_error=channel.noise_energy_j / s**2,
-        )
+        alignment = largest_alignment(channel, statistics, weights)
+        return inversion_plan(channel, statistics, weights, everybody(channel), alignment)

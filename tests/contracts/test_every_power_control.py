@@ -14,13 +14,16 @@ import pytest
 from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import hadamard
 
-from algorithms.power_control.plan import ChannelState, Plan, PowerControl, SignalStatistics
+from algorithms.power_control.plan import ChannelState, Plan, PowerControl, SignalModel, SignalStatistics
 
 MANY = settings(max_examples=25, deadline=None)
 NUM_ENTRIES = 3
 # A cell refuses what overspends by more.
 BUDGET_TOLERANCE = 1e-9
+# Rules whose gains ignore the weights, or keep to a distribution of fades: they bend the estimate even without noise.
+BENDING = ("full-power", "regularized-inversion")
 
 magnitudes = st.floats(1e-4, 1e4)
 # What models are made of: zero, tiny and large single-precision numbers.
@@ -42,6 +45,24 @@ class Transmission:
 
     def without_noise(self) -> "Transmission":
         return replace(self, channel=replace(self.channel, noise_energy_j=0.0))
+
+    def modelled(self, model: SignalModel) -> "Transmission":
+        """The group with signals for which a rule with this signal model predicts the mean squared error itself."""
+        norms = np.linalg.norm(self.signals, axis=1)
+        if model == "bounded":
+            return replace(self, signals=np.tile(self.signals[np.argmax(norms)], (len(norms), 1)))
+        if model == "uncorrelated":
+            return replace(self, signals=np.diag(norms))
+        if model == "shared-mean":
+            common = float(self.signals.mean())
+            own = max(float(self.signals.std()), 1e-3 * abs(common))
+            return replace(self, signals=common + own * hadamard(8)[1 : len(norms) + 1])
+        return self
+
+    def mean_squared_error(self, plan: Plan) -> float:
+        bias = self.estimate(plan) - self.wanted_weights(plan) @ self.signals
+        noise_energy_j = 0.0 if plan.noiseless else self.channel.noise_energy_j
+        return float(bias @ bias + plan.receive_scale**2 * noise_energy_j)
 
     def wanted_weights(self, plan: Plan) -> np.ndarray:
         kept = np.where(plan.active, self.weights, 0.0)
@@ -116,9 +137,9 @@ def test_the_estimate_and_its_predicted_error_are_finite(rule: PowerControl, gro
 
 @MANY
 @given(group=transmissions().map(Transmission.without_noise))
-def test_without_noise_the_estimate_is_the_weighted_mean_of_those_who_transmit(
-    rule: PowerControl, group: Transmission
-) -> None:
+def test_without_noise_the_estimate_is_the_weighted_mean_of_those_who_transmit(rule: Any, group: Transmission) -> None:
+    if rule.kind in BENDING:
+        pytest.skip("bends the estimate even without noise")
     plan = group.plan(rule)
     size = float(np.abs(group.signals).max())
     wanted = group.wanted_weights(plan) @ group.signals
@@ -127,12 +148,39 @@ def test_without_noise_the_estimate_is_the_weighted_mean_of_those_who_transmit(
 
 @MANY
 @given(group=transmissions())
-def test_the_mean_squared_error_never_exceeds_what_was_predicted(rule: PowerControl, group: Transmission) -> None:
+def test_the_mean_squared_error_is_the_predicted_one_for_signals_of_the_rules_model(
+    rule: PowerControl, group: Transmission
+) -> None:
+    group = group.modelled(rule.signal_model)
     plan = group.plan(rule)
-    bias = group.estimate(plan) - group.wanted_weights(plan) @ group.signals
-    mean_squared_error = bias @ bias + plan.receive_scale**2 * group.channel.noise_energy_j
     size = float(np.sum(group.signals**2))
-    assert mean_squared_error <= plan.predicted_squared_error * (1 + 1e-9) + 1e-18 * size
+    assert group.mean_squared_error(plan) == pytest.approx(
+        plan.predicted_squared_error, rel=1e-6, abs=max(1e-18 * size, 1e-300)
+    )
+
+
+@MANY
+@given(group=transmissions())
+def test_the_mean_squared_error_never_exceeds_a_prediction_that_is_a_bound(
+    rule: PowerControl, group: Transmission
+) -> None:
+    if rule.signal_model not in ("any", "bounded"):
+        pytest.skip("predicts a mean over signals")
+    plan = group.plan(rule)
+    size = float(np.sum(group.signals**2))
+    assert group.mean_squared_error(plan) <= plan.predicted_squared_error * (1 + 1e-9) + 1e-18 * size
+
+
+@MANY
+@given(group=transmissions())
+def test_a_rule_that_plans_a_run_of_one_round_keeps_every_budget_of_it(rule: Any, group: Transmission) -> None:
+    if rule.plans == "round":
+        assert not hasattr(rule, "plan_run")
+        return
+    with no_division_by_zero():
+        (plan,) = rule.plan_run([group.channel], SignalStatistics.of(group.signals), group.weights)
+    energies_j = plan.gains**2 * np.sum(group.signals**2, axis=1)
+    assert (energies_j <= group.channel.energy_budgets_j * (1 + BUDGET_TOLERANCE)).all()
 
 
 @MANY

@@ -23,7 +23,7 @@ RIGHT: dict[str, Any] = {
 def check(**changes: Any) -> None:
     values = {**RIGHT, **changes}
     channel = ChannelState(values["amplitudes"], values["energy_budgets_j"], values["noise_energy_j"])
-    check_transmission(channel, SignalStatistics(values["norms"], 1.0), values["weights"])
+    check_transmission(channel, SignalStatistics(values["norms"], 1.0, 0.0, 4), values["weights"])
 
 
 def test_statistics_are_the_euclidean_norms_and_their_maximum_in_double_precision() -> None:
