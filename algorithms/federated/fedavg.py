@@ -1,16 +1,17 @@
-"""FedAvg over TDMA: everybody trains, then everybody uploads one after another; the weighted mean is the new model.
+"""FedAvg: everybody trains, then everybody uploads over orthogonal channels; the weighted mean is the new model.
 
 McMahan et al., "Communication-Efficient Learning of Deep Networks from Decentralized Data", AISTATS 2017, with full
 participation, as the baseline of Air-FedGA (Ma et al., IPDPS 2025, section V):
 
     w_t = sum_i (d_i / D) w_t^i .
 
-An upload is 32 bits per parameter at the Shannon rate of the same radio that over-the-air methods use, so a round takes
-max_i l_i plus the sum of the uploads. Deviation, our choice: with `deadline_s` a round goes on without those who are
-not ready by then; whoever's upload does not arrive is left out and the weights are renormalised.
+An upload is 32 bits per parameter at the Shannon rate of the same radio that over-the-air methods use. A round takes
+max_i l_i plus the sum of the uploads (TDMA) or the longest of them in equal shares of the band (OFDMA). Deviation, our
+choice: with `deadline_s` a round goes on without those who are not ready by then; whoever's upload does not arrive is
+left out and the weights are renormalised.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from algorithms.aggregation.weighted_mean import weighted_mean
 from algorithms.grouping.single import SingleGroup
@@ -28,6 +29,7 @@ class Fedavg(Part):
     reads_trained_values: ClassVar[bool] = False
 
     kind: str = "fedavg"
+    access: Literal["tdma", "ofdma"] = "tdma"  # as the paper's orthogonal baseline in its slowest form, or side by side
     deadline_s: PositiveSeconds | None = None  # longest a round waits for training [s]; None: for the slowest
 
     def start(self, fed: Federation) -> None:
@@ -44,6 +46,6 @@ class Fedavg(Part):
             with turn:
                 if not turn.clients:
                     continue
-                models = yield from fed.upload_one_by_one(turn)
+                models = yield from fed.upload(turn, self.access)
                 if turn.delivered:
                     fed.server.mix(turn, weighted_mean(models, group.weights(turn.delivered)), weight=1.0)

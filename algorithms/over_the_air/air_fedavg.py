@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 
 from algorithms.grouping.single import SingleGroup
 from algorithms.payload import Payload
+from algorithms.power_control.combination import check_combination
 from algorithms.power_control.plan import PowerControl, SignalStatistics
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
@@ -30,6 +31,7 @@ class AirFedavg(Part):
 
     def start(self, fed: Federation) -> None:
         """Put all clients in one group and serve it."""
+        check_combination(self.power_control, self.payload)
         for group in fed.form_groups(SingleGroup()):
             fed.simulation.start(self.serve(fed, group), "all clients")
 
@@ -45,4 +47,5 @@ class AirFedavg(Part):
                 signals = self.payload.encode(turn.models, base.vector)
                 plan = self.power_control.plan(turn.channel_state, SignalStatistics.of(signals), turn.weights)
                 estimate = yield from fed.over_the_air(turn, signals, plan)
-                fed.server.mix(turn, self.payload.decode(estimate, base.vector), weight=1.0)
+                if turn.delivered:
+                    fed.server.mix(turn, self.payload.decode(estimate, base.vector), weight=1.0)

@@ -21,6 +21,7 @@ from typing import Annotated, ClassVar
 
 from algorithms.grouping.problem import Grouping
 from algorithms.payload import Payload
+from algorithms.power_control.combination import check_combination
 from algorithms.power_control.plan import PowerControl, SignalStatistics
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
@@ -42,6 +43,7 @@ class AirFedga(Part):
 
     def start(self, fed: Federation) -> None:
         """Form the groups, once, and serve each in a process of its own."""
+        check_combination(self.power_control, self.payload)
         for group in fed.form_groups(self.grouping):
             fed.simulation.start(self.serve(fed, group), f"group {group.index}")
 
@@ -58,4 +60,5 @@ class AirFedga(Part):
                 plan = self.power_control.plan(turn.channel_state, SignalStatistics.of(signals), turn.weights)
                 estimate = yield from fed.over_the_air(turn, signals, plan)
                 group_model = self.payload.decode(estimate, base.vector)
-                fed.server.mix(turn, group_model, weight=group.share_of(turn.delivered))
+                if turn.delivered:
+                    fed.server.mix(turn, group_model, weight=group.share_of(turn.delivered))

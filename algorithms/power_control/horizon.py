@@ -87,8 +87,8 @@ def alternate(horizon: Horizon, sent: FloatArray, tolerance: float, max_passes: 
     """Return G after alternating from `sent` until two passes gain at most the relative `tolerance`.
 
     Our choice: every two passes are extrapolated (SQUAREM), and the result is taken if it is better: at a high SNR
-    plain passes climb by a fraction of n0 each and would stop far from the optimum. After `max_passes` of these it stops
-    as well, wherever it is: never above the start.
+    plain passes climb by a fraction of n0 each and would stop far from the optimum. After `max_passes` of these it
+    stops as well, wherever it is: never above the start.
 
     References
     ----------

@@ -1,7 +1,7 @@
 """The federation: one server, its clients, one radio cell - and the verbs in which a method is written.
 
 A method's processes say, in the paper's order: `broadcast` a model to a group, `train` it there, `take_turn` on the
-uplink, transmit (`over_the_air` or `upload_one_by_one`), `server.mix` the result. Each verb is a SimPy generator that
+uplink, transmit (`over_the_air` or `upload`), `server.mix` the result. Each verb is a SimPy generator that
 waits the modelled time, keeps the records, and passes on which span released which.
 
 Absence: a member that is away at the broadcast sits the round out; one that leaves while computing pauses (or as
@@ -11,10 +11,9 @@ is a row of `participation`.
 
 import math
 from collections.abc import Iterable
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import simpy
 
 from algorithms.grouping.problem import Grouping, GroupingProblem
@@ -176,16 +175,25 @@ class Federation:
     def over_the_air(self, turn: RoundTurn, signals: FloatArray, plan: Plan) -> Process:
         """Let the turn's clients transmit `signals : (num_clients, num_entries)` at once; return the estimate r y.
 
-        Those whom the plan silences do not transmit; `turn.delivered` holds the others.
+        Those whom the plan silences do not transmit; `turn.delivered` holds the others. If it silences everybody,
+        nothing is sent and the estimate is zero.
         """
         assert turn.mac_turn is not None and turn.channel_state is not None
         active = np.flatnonzero(plan.active)
         group = turn.base.group
         clients = [turn.clients[i] for i in active]
         self._left_out(group, set(turn.clients) - set(clients), "silenced")
+        if not clients:
+            return np.zeros(signals.shape[1])
         sender = f"group-{group.index}"
         reception = yield from self.cell.superpose(
-            turn.mac_turn, clients, signals[active], plan.gains[active], sender, group=turn.clients
+            turn.mac_turn,
+            clients,
+            signals[active],
+            plan.gains[active],
+            sender,
+            group=turn.clients,
+            noiseless=plan.noiseless,
         )
         turn.delivered, turn.span_id = clients, reception.span_id
         estimate = plan.receive_scale * reception.received
@@ -198,7 +206,7 @@ class Federation:
             self.server.version + 1,
             group.index,
             len(clients),
-            self.cell.noise_energy_j,
+            0.0 if plan.noiseless else self.cell.noise_energy_j,
             plan.receive_scale,
             alignment,
             error.nmse,
@@ -206,23 +214,28 @@ class Federation:
         )
         return estimate
 
-    def upload_one_by_one(self, turn: RoundTurn) -> Process:
-        """Let the turn's clients upload their models digitally, one after another; return those that arrived.
+    def upload(self, turn: RoundTurn, access: Literal["tdma", "ofdma"]) -> Process:
+        """Let the turn's clients upload their models digitally; return those that arrived.
 
+        `access` : one after another (tdma), or side by side in equal shares of the band (ofdma).
         Returns `(num_delivered, num_entries)`; `turn.delivered` says whose they are.
         """
         assert turn.mac_turn is not None
-        models: list[npt.NDArray[np.float32]] = []
-        cause_id = turn.mac_turn.cause_id
-        for member, model in zip(turn.trained, turn.models, strict=True):
-            upload = yield from self.cell.send_up(turn.mac_turn, member.client, self.payload_bits, cause_id)
-            cause_id = turn.span_id = upload.span_id
-            if upload.delivered:
-                turn.delivered.append(member.client)
-                models.append(model)
-            else:
-                self._left_out(turn.base.group, [member.client], "undelivered")
-        return np.array(models)
+        learnt = turn.models
+        if access == "ofdma":
+            cause_id = turn.mac_turn.cause_id
+            uploads = yield from self.cell.send_up_ofdma(turn.mac_turn, turn.clients, self.payload_bits, cause_id)
+        else:
+            uploads = []
+            for client in turn.clients:
+                cause_id = turn.mac_turn.cause_id
+                upload = yield from self.cell.send_up(turn.mac_turn, client, self.payload_bits, cause_id)
+                uploads.append(upload)
+        turn.span_id = uploads[-1].span_id
+        arrived = [upload.delivered for upload in uploads]
+        turn.delivered = [client for client, there in zip(turn.clients, arrived, strict=True) if there]
+        self._left_out(turn.base.group, set(turn.clients) - set(turn.delivered), "undelivered")
+        return learnt[np.array(arrived)]
 
     # -- what the verbs are made of --------------------------------------------------------------------------------
 

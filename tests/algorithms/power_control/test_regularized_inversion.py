@@ -158,10 +158,10 @@ def test_more_average_power_and_less_noise_lower_the_mean_error(seed: int, snr_d
         RegularizedInversion(average_fraction=fraction, power_gains=rayleigh_power_gains(8))
         for fraction in (0.1, 0.3, 1.0)
     ]
-    errors = [mean_error(rule, group) for rule in rules]
-    assert errors == sorted(errors, reverse=True)
+    errors = np.array([mean_error(rule, group) for rule in rules])
+    assert np.all(np.diff(errors) <= 1e-9 * errors[1:])
     louder = group.with_channel(noise_energy_j=2.0 * group.channel.noise_energy_j)
-    assert mean_error(rules[1], louder) >= errors[1]
+    assert mean_error(rules[1], louder) >= errors[1] * (1 - 1e-9)
 
 
 def test_without_noise_no_sample_bends_the_estimate() -> None:
