@@ -103,7 +103,7 @@ def compare(
     from testbed.experiments.target import check_rule, parse_target
     from testbed.views.curves import plot_curves
     from testbed.views.progress import progress_bar
-    from testbed.views.tables import causes_table, comparison_tables
+    from testbed.views.tables import causes_tables, comparison_tables
 
     aim, rule = parse_target(target), check_rule(target_rule)
     variations = [parse_variation(text) for text in vary]
@@ -120,7 +120,7 @@ def compare(
 
     def for_people(console: "Console") -> None:
         console.print(comparison_tables(comparison))
-        console.print(causes_table(causes))
+        console.print(causes_tables(causes))
 
     _show(as_json, comparison.to_json() | {"explanations": causes}, for_people)
     if all(result.failed for result in results):

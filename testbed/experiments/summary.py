@@ -25,22 +25,23 @@ SCHEMA_VERSION: Final = 1
 def group_by_settings(runs: Sequence[RunResult], keys: Sequence[str]) -> dict[str, list[RunResult]]:
     """Return the runs by the values of the varied settings, in order of first appearance, each list by seed.
 
-    A method is labelled by its name alone, any other setting as `key=value`.
+    A method is labelled by its name alone, and so is any part if nothing else varies; other settings as `key=value`.
     """
     labelled: dict[str, list[RunResult]] = {}
     for run in runs:
-        label = ", ".join(_setting_label(run, key) for key in keys) or run.algorithm
+        label = ", ".join(_setting_label(run, key, alone=len(keys) == 1) for key in keys) or run.algorithm
         labelled.setdefault(label, []).append(run)
     return {label: sorted(group, key=lambda run: run.seed) for label, group in labelled.items()}
 
 
-def _setting_label(run: RunResult, key: str) -> str:
+def _setting_label(run: RunResult, key: str, alone: bool) -> str:
     if key in ("algorithm", "algorithm.kind"):
         return run.algorithm
     value = run.setting(key)
     if isinstance(value, Mapping) and "kind" in value:
         value = value["kind"]
-    return f"{key.removesuffix('.kind').rpartition('.')[2]}={value}"
+    name = key.removesuffix(".kind").rpartition(".")[2]
+    return value if alone and isinstance(value, str) else f"{name}={value}"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from testbed.experiments.doctor import Finding
 
 __all__ = ["catalogue_table", "doctor_table", "settings_table"]
 
+_LONGEST_DEFAULT = 160
 _STYLES = {"ok": "green", "note": "yellow", "error": "bold red"}
 
 
@@ -35,10 +36,14 @@ def settings_table(title: str, settings: Sequence[Mapping[str, Any]]) -> Table:
     for column in ("setting", "type", "default"):
         table.add_column(column, overflow="fold")
     for setting in settings:
-        table.add_row(*(Text(str(setting[column])) for column in ("setting", "type", "default")))
+        table.add_row(*(Text(_short(str(setting[column]))) for column in ("setting", "type", "default")))
     if not settings:
         table.add_row("none", "", "")
     return table
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_DEFAULT else f"{text[: _LONGEST_DEFAULT - 4]} ..."
 
 
 def doctor_table(findings: Sequence[Finding]) -> Table:

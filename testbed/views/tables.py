@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "causes_table",
+    "causes_tables",
     "comparison_tables",
     "differences_table",
     "estimate_table",
@@ -31,6 +32,7 @@ __all__ = [
 
 _NOT_REACHED: Final = "not reached"
 _NONE: Final = "-"
+_MOST_CAUSE_COLUMNS: Final = 3  # beside the indicators, within 80 columns
 
 # What explain() returns -> how a person reads it: the words, the unit, the factor to that unit.
 _CAUSES: Final = {
@@ -184,6 +186,13 @@ def run_table(run: RunResult) -> Group:
     lines += [f"FAILED: {run.error}"] if run.failed else []
     causes = causes_table({run.algorithm: explain(run)})
     return Group(facts, causes, *(Text(line, style="dim") for line in lines))
+
+
+def causes_tables(causes: Mapping[str, Mapping[str, float | None]]) -> Group:
+    """Return the indicators of `explain`, one column per label, in as many tables as keep them legible."""
+    labels = list(causes)
+    chunks = [labels[start : start + _MOST_CAUSE_COLUMNS] for start in range(0, len(labels), _MOST_CAUSE_COLUMNS)]
+    return Group(*(causes_table({label: causes[label] for label in chunk}) for chunk in chunks))
 
 
 def causes_table(causes: Mapping[str, Mapping[str, float | None]]) -> Table:
