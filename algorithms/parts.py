@@ -14,6 +14,14 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "algorithms.over_the_air.air_fedga:AirFedga",
             "groups over the air, asynchronous between groups (Ma et al., IPDPS 2025)",
         ),
+        "fedasync": (
+            "algorithms.federated.fedasync:Fedasync",
+            "each client on its own, discounted by staleness (Xie et al., OPT 2020)",
+        ),
+        "tifl": (
+            "algorithms.federated.tifl:Tifl",
+            "latency tiers with orthogonal uploads, asynchronous between tiers (Ma et al., IPDPS 2025)",
+        ),
         "fedavg": (
             "algorithms.federated.fedavg:Fedavg",
             "everybody one by one over TDMA, synchronous (McMahan et al., AISTATS 2017)",

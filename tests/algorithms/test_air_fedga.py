@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from small import small_experiment
+from versions import run_and_keep_versions
 
 from algorithms.grouping.problem import GroupingProblem
 from testbed.experiments.run import Experiment
@@ -36,21 +37,6 @@ class Fixed(Part):
 
     def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:
         return self.groups
-
-
-def run_and_keep_versions(experiment: Experiment) -> list[tuple[float, np.ndarray]]:
-    """Run and return (time, model) of every version."""
-    versions: list[tuple[float, np.ndarray]] = []
-    workload = experiment.workload
-    watch = workload.watch
-
-    def keep(version: int, time_s: float, vector: np.ndarray) -> None:
-        versions.append((time_s, vector.copy()))
-        watch(version, time_s, vector)
-
-    experiment.world.server._watch = keep
-    experiment.run()
-    return versions
 
 
 def rows(experiment: Experiment, table: str) -> list[dict[str, Any]]:

@@ -1,0 +1,55 @@
+"""FedAsync: every client trains and uploads on its own; each arrival is mixed in at once, the less the staler it is.
+
+Xie, Koyejo and Gupta, "Asynchronous Federated Optimization", OPT 2020:
+
+    w_t = (1 - a_t) w_(t-1) + a_t w^i ,        a_t = a s(tau)
+
+with s the staleness discount (`aggregation/staleness.py`). a_t is computed anew from a at every arrival. Deviations,
+our choice: no proximal term; all clients train all the time, as in Air-FedGA's comparison (Ma et al., IPDPS 2025); the
+uplink is one contended resource, an upload is 32 bits per parameter at the Shannon rate of the whole band.
+"""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, NonNegativeInt, PositiveFloat
+
+from algorithms.aggregation.staleness import Discount, staleness_discount
+from algorithms.grouping.singleton import SingletonGroups
+from algorithms.worlds.federation import Federation
+from algorithms.worlds.group import Group
+from testbed.settings import Part
+from testbed.simulation import Process
+
+__all__ = ["Fedasync"]
+
+
+class Fedasync(Part):
+    """Asynchronous federated optimisation, one client at a time."""
+
+    kind: str = "fedasync"
+    reads_trained_values: ClassVar[bool] = False
+
+    mixing_weight: Annotated[float, Field(gt=0, le=1)] = 0.6  # a [paper]
+    discount: Discount = "polynomial"
+    exponent: PositiveFloat = 0.5  # p [paper, polynomial]
+    hinge_after: NonNegativeInt = 4  # b of the hinge [paper: 4 or 10]
+
+    def start(self, fed: Federation) -> None:
+        """Serve every client in a process of its own."""
+        for group in fed.form_groups(SingletonGroups()):
+            fed.simulation.start(self.serve(fed, group), f"client {group.members[0]}")
+
+    def serve(self, fed: Federation, group: Group) -> Process:
+        """One client's life: receive, train, upload, be mixed in, again."""
+        while fed.serves(group):
+            base = yield from fed.broadcast(group)
+            results = yield from fed.train(base)
+            turn = yield from fed.take_turn(results)
+            with turn:
+                if not turn.clients:
+                    continue
+                models = yield from fed.upload(turn, "tdma")
+                if turn.delivered:
+                    staleness = fed.server.version - base.version
+                    discount = staleness_discount(staleness, self.discount, self.exponent, self.hinge_after)
+                    fed.server.mix(turn, models[0], weight=self.mixing_weight * discount)
