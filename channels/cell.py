@@ -140,6 +140,10 @@ class Cell:
         """
         return self._channels.truth(devices, self._channels.block(time_s))
 
+    def mean_power_gains(self, devices: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Return the mean power gains E|h|^2 of the uplink channels of `devices`, (len(devices),)."""
+        return self._channels.mean_power_gains(devices)
+
     def believed_amplitudes(self, devices: Sequence[int], time_s: float) -> npt.NDArray[np.float64]:
         """Return |h^|, the amplitudes that `devices` believe in when they invert, (len(devices),)."""
         return np.abs(self._channels.belief(devices, self._channels.block(time_s)))

@@ -9,6 +9,7 @@ back.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Protocol, TypeAlias
@@ -70,7 +71,7 @@ class FreeDownlink(Part):
         return dict.fromkeys(receivers, (cause_id, now_s))
 
 
-class _RadioDownlink(Part):
+class _RadioDownlink(Part, ABC):
     """What broadcast and unicast share: the server's radio and the care for absent receivers."""
 
     bandwidth_hz: Hertz
@@ -91,8 +92,9 @@ class _RadioDownlink(Part):
             cause_id, pending = yield from _await_first(air, pending, cause_id)
         return deliveries
 
+    @abstractmethod
     def _transmit(self, air: DownlinkAir, turn: Turn, receivers: Sequence[int], bits: float) -> Waiting:
-        raise NotImplementedError
+        """Send to receivers that are there; return the deliveries."""
 
     def _radiate(
         self, air: DownlinkAir, turn: Turn, receivers: Sequence[int], bits: float, window: Window | None

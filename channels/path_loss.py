@@ -4,6 +4,7 @@ Every law may be shadowed: `shadowing` multiplies its gains by those of another 
 """
 
 import math
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, Final, Protocol
 
 import numpy as np
@@ -46,7 +47,7 @@ def free_space_gain(distance_m: float, carrier_hz: float) -> float:
     return (_SPEED_OF_LIGHT_M_PER_S / carrier_hz / (4 * math.pi * distance_m)) ** 2
 
 
-class _ShadowedPathLoss(Part):
+class _ShadowedPathLoss(Part, ABC):
     """What all laws share: gains without obstacles, times the shadowing."""
 
     # No obstacles is the harmless default: shadowing is an impairment that a scenario asks for.
@@ -56,8 +57,9 @@ class _ShadowedPathLoss(Part):
         """Return the mean power gains, (num_devices,), linear."""
         return self._clear_gains(num_devices, streams) * self.shadowing.power_gains(num_devices, streams)
 
+    @abstractmethod
     def _clear_gains(self, num_devices: int, streams: Streams) -> npt.NDArray[np.float64]:
-        raise NotImplementedError
+        """Return the mean power gains without obstacles, (num_devices,), linear."""
 
 
 class UnitPathLoss(_ShadowedPathLoss):

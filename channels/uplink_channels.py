@@ -121,6 +121,10 @@ class UplinkChannels:
             phases_rad = spread_rad * everyone[np.asarray(devices, dtype=np.intp)]
         return received_per_gain(truth, self.belief(devices, block, group), phases_rad)
 
+    def mean_power_gains(self, devices: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Return E|h|^2 of `devices` at one antenna, (len(devices),): their path gains, fading having unit mean."""
+        return np.asarray(self._antennas[0].path_gains[np.asarray(devices, dtype=np.intp)])
+
     def power_gain(self, device: int, block: int) -> float:
         """Return the power gain |h|^2 of a device that sends alone in its band."""
         return float(abs(self.truth([device], block)[0]) ** 2)

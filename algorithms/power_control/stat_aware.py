@@ -123,7 +123,7 @@ class StatAware(Part):
         caps = amplitude_caps(channel, statistics)
         loudest = channel.amplitudes * caps
         r = optimal_receive_scale(sharing, weights, loudest)
-        arriving = weights if sharing.noise == 0.0 else arrivals(sharing, weights, r * loudest)
+        arriving = arrivals(sharing, weights, r * loudest)
         gains = np.minimum(arriving / (r * channel.amplitudes), caps)
         error = statistics.mean_squared_norm * squared_error(sharing, arriving, weights, r)
         return Plan(gains, r, everybody(channel), error)

@@ -169,7 +169,8 @@ class Federation:
         turn = RoundTurn(base, here, mac_turn)
         amplitudes = self.cell.believed_amplitudes(turn.clients, now_s)
         budgets_j = np.full(len(here), self.cell.uplink.energy_budget_j)
-        turn.channel_state = ChannelState(amplitudes, budgets_j, self.cell.noise_energy_j)
+        gains = self.cell.mean_power_gains(turn.clients)
+        turn.channel_state = ChannelState(amplitudes, budgets_j, self.cell.noise_energy_j, gains)
         return turn
 
     def over_the_air(self, turn: RoundTurn, signals: FloatArray, plan: Plan) -> Process:

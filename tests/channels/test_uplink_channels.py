@@ -147,3 +147,13 @@ def test_the_cell_plans_by_belief_and_receives_by_truth() -> None:
     np.testing.assert_array_equal(world.cell.channels(devices, 0.0), perfect.cell.channels(devices, 0.0))
     assert not np.any(np.isclose(ratios, 1.0))
     assert reception.received.shape == (NUM_ENTRIES,)
+
+
+def test_the_mean_power_gain_is_what_the_fades_average_to() -> None:
+    law = PowerLawPathLoss(gain_db_at_1_m=-40, exponent=3, side_m=100.0)
+    channels = channels_of(3, path_loss=law, fading=RayleighFading())
+    powers = np.array([np.abs(channels.truth([0, 1, 2], block)) ** 2 for block in range(4000)])
+    # |h|^2 of a Rayleigh fade is exponential: its standard error is its mean over the root of the number of blocks.
+    expected = channels.mean_power_gains([0, 1, 2])
+    assert np.all(np.abs(powers.mean(axis=0) - expected) < 4 * expected / math.sqrt(4000))
+    assert channels.mean_power_gains([2]).tolist() == expected[2:].tolist()

@@ -170,15 +170,15 @@ def test_without_noise_no_sample_bends_the_estimate() -> None:
 
 
 def test_path_loss_scales_the_distribution_of_a_member() -> None:
-    # A member whose channel is 100 times weaker on average, and in the fade at hand, with 100 times the budget.
-    group = draw_group(7, num_members=3)
-    factors = np.array([1.0, 1e-2, 1.0])
+    # Members whose channels are that much weaker on average, and in the fade at hand, with as much more budget.
+    group, rule = draw_group(7, snr_db=20.0, num_members=3), RegularizedInversion(average_fraction=0.05)
+    factors = np.array([0.5, 1e-2, 3.0])
     far = group.with_channel(
         amplitudes=group.channel.amplitudes * np.sqrt(factors),
         energy_budgets_j=group.channel.energy_budgets_j / factors,
         mean_power_gains=factors,
     )
-    near_plan, far_plan = (g.plan(RegularizedInversion()) for g in (group, far))
+    near_plan, far_plan = (g.plan(rule) for g in (group, far))
     assert far_plan.receive_scale == pytest.approx(near_plan.receive_scale, rel=1e-9)
     np.testing.assert_allclose(far_plan.gains, near_plan.gains / np.sqrt(factors), rtol=1e-9)
 

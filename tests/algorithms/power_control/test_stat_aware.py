@@ -65,7 +65,7 @@ def test_scipy_finds_nothing_better_over_all_gains_and_receive_scales(
 
 
 @settings(max_examples=25, deadline=None)
-@given(seeds, snrs_db, shares, st.floats(0.01, 3.0))
+@given(seeds, snrs_db, st.floats(0.1, 0.99), st.floats(0.01, 3.0))
 def test_coordinate_descent_reaches_the_water_level_and_stops_there(
     seed: int, snr_db: float, own: float, factor: float
 ) -> None:
@@ -124,6 +124,14 @@ def test_if_all_entries_are_equal_everybody_shouts_and_only_the_sum_counts(seed:
     np.testing.assert_allclose(plan.gains, caps, rtol=1e-9)
     assert plan.receive_scale == pytest.approx(total / (total**2 + noise), rel=1e-6)
     assert plan.predicted_squared_error == pytest.approx(Q * 2.0**2 * noise / (total**2 + noise), rel=1e-6)
+
+
+@given(seeds, st.sampled_from([0.0, 1e-6, 1.0]))
+def test_without_noise_everybody_arrives_with_its_weight_however_little_members_differ(seed: int, own: float) -> None:
+    group = draw_group(seed).with_channel(noise_energy_j=0.0)
+    plan = planned(group, statistics_of(2.0, own, len(group.weights)))
+    arriving = plan.receive_scale * plan.gains * group.channel.amplitudes
+    np.testing.assert_allclose(arriving, group.weights, rtol=1e-9)
 
 
 @given(seeds, snrs_db)
