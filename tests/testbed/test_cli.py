@@ -178,6 +178,17 @@ def test_a_wrong_command_gets_one_message_and_code_2(case: str, command: Command
     assert left_behind(tmp_path) == []
 
 
+def test_a_metric_that_no_run_records_is_refused_before_any_run(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a run was started")
+
+    monkeypatch.setattr("testbed.experiments.sweep.run_sweep", never)
+    arguments = ["compare", "air-fedga", "--vary", "devices.count=5", "--target", "accuracy_class_17>=0.5"]
+    assert "accuracy_class_17" in command(*arguments, code=2)
+
+
 def test_a_file_that_is_not_toml_says_where(command: Command, tmp_path: Path) -> None:
     (tmp_path / "broken.toml").write_text("[scenario\nname = 3")
     assert "broken.toml is not a TOML file" in command("run", "broken.toml", code=2)
