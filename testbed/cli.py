@@ -5,6 +5,7 @@ done, 1 the run failed, 2 the request was wrong, 130 interrupted; bad input neve
 """
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,7 @@ OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Wh
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder with data sets.")]
 KernelOption = Annotated[str | None, typer.Option("--kernel", metavar="K", help="Arithmetic of training jobs.")]
 PlacementOption = Annotated[str | None, typer.Option("--placement", metavar="P", help="Where they are computed.")]
+JobsOption = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Processes that run side by side.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 INTERRUPTED = 130
@@ -94,6 +96,7 @@ def compare(
     placement: PlacementOption = None,
     data: DataOption = None,
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw the curves.")] = None,
+    jobs: JobsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Run alternatives on the same luck and compare time, traffic, energy and accuracy."""
@@ -111,7 +114,7 @@ def compare(
     check_metric(planned, aim.metric, data)
     _check_picture(png)
     with progress_bar(len(planned)) as progress:
-        results = run_sweep(planned, root=out, data_dir=data, observer=progress.observer)
+        results = run_sweep(planned, root=out, data_dir=data, observer=progress.observer, num_processes=jobs)
     labelled = group_by_settings(results, [variation.key for variation in variations])
     comparison = Comparison.of(labelled, aim, rule)
     if png is not None:
@@ -123,6 +126,13 @@ def compare(
         console.print(causes_tables(causes))
 
     _show(as_json, comparison.to_json() | {"explanations": causes}, for_people)
+    options = {"--kernel": kernel, "--placement": placement, "--data": data and str(data)}
+    repeat = ["testbed", "run", scenario, *(word for text in set_ or [] for word in ("--set", text))]
+    repeat += [word for option, value in options.items() if value for word in (option, value)]
+    for planned_run, result in zip(planned, results, strict=True):
+        if result.failed:
+            _complain(f"{planned_run.name} failed: {result.error}", 1)
+            sys.stderr.write(f"  to repeat it alone: {shlex.join([*repeat, *planned_run.options])}\n")
     if all(result.failed for result in results):
         raise RunFailure("every run failed; the first said: " + results[0].error)
 

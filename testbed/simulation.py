@@ -82,6 +82,13 @@ class Simulation:
         event.callbacks.append(self._forget)
         return event
 
+    def after_everything(self, delay_s: float) -> simpy.Event:
+        """Return an event that happens in `delay_s`, after whatever else is due at that time."""
+        event = self.env.event()
+        event._ok, event._value = True, None
+        self.env.schedule(event, priority=_AFTER_EVERYTHING, delay=delay_s)
+        return event
+
     def _forget(self, event: simpy.Event) -> None:
         del self._expected_waits[event]
 
@@ -98,10 +105,8 @@ class Simulation:
         DeadlockError : nothing can happen any more before the run was finished.
         """
         if math.isfinite(self.horizon_s):
-            at_horizon = self.env.event()
-            at_horizon._ok, at_horizon._value = True, None
+            at_horizon = self.after_everything(self.horizon_s - self.now_s)
             at_horizon.callbacks.append(self._reach_horizon)
-            self.env.schedule(at_horizon, priority=_AFTER_EVERYTHING, delay=self.horizon_s - self.now_s)
         try:
             return str(self.env.run(until=self._finished))
         except RuntimeError as error:

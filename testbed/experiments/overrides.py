@@ -2,6 +2,8 @@
 
 import copy
 import datetime
+import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -9,11 +11,12 @@ from typing import Any, Final, TypeAlias
 from testbed import catalogue
 from testbed.errors import RequestError
 
-__all__ = ["Override", "apply_overrides", "parse_override", "parse_value"]
+__all__ = ["Override", "apply_overrides", "override_text", "parse_override", "parse_value"]
 
 Override: TypeAlias = tuple[str, Any]
 
 _SELECTING: Final = ("algorithm", "algorithm.kind")
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def parse_value(text: str) -> Any:
@@ -46,6 +49,28 @@ def parse_override(text: str) -> Override:
     if not separator or not key.strip():
         raise RequestError(f"{text!r} is not an override: write table.key=value")
     return key.strip(), parse_value(value.strip())
+
+
+def override_text(override: Override) -> str:
+    """Return `key=value` as a command line has it, so that `parse_override` gives the override back.
+
+    >>> override_text(("algorithm.grouping", {"kind": "tier", "num_groups": 5}))
+    'algorithm.grouping={kind = "tier", num_groups = 5}'
+    """
+    key, value = override
+    plain = isinstance(value, str) and value == value.strip() and parse_value(value) == value
+    return f"{key}={value if plain else _toml(value)}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs = (f"{name if _BARE_KEY.fullmatch(name) else _toml(name)} = {_toml(v)}" for name, v in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, str):  # the escapes of JSON are escapes of TOML, which wants one more letter escaped
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value).lower()  # true, false, inf, nan, 1e-05
 
 
 def apply_overrides(document: Mapping[str, Any], overrides: Sequence[Override]) -> dict[str, Any]:

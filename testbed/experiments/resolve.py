@@ -10,21 +10,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from testbed import catalogue
 from testbed.errors import RequestError, unknown_name
 from testbed.experiments.overrides import Override, apply_overrides
+from testbed.experiments.target import DEFAULT_RULE, Rule, parse_target
 from testbed.learning.datasets.dataset import DatasetSource
 from testbed.learning.models.architecture import Architecture
 from testbed.learning.partition import Partition
-from testbed.settings import PositiveSeconds, Settings, component, validated
+from testbed.settings import PositiveSeconds, Seconds, Settings, component, validated
 
 __all__ = [
     "DataSettings",
     "Header",
     "ResolvedScenario",
     "RunSettings",
+    "StopSettings",
     "TrainingSettings",
     "WorldSettings",
     "resolve",
@@ -39,6 +41,23 @@ class Header(Settings):
     question: str = ""
 
 
+class StopSettings(Settings):
+    """`[run.stop]`: end a run before its horizon, so long after it met a target.
+
+    A run that stops early has fewer evaluations after the target than one that does not: compare times to the target,
+    not final accuracies.
+    """
+
+    target: str  # as `compare --target` has it: accuracy>=0.8
+    rule: Rule = DEFAULT_RULE
+    margin_s: Seconds = 0.0  # how long the run goes on after the target's time [s]
+
+    @field_validator("target")
+    @classmethod
+    def _is_target(cls, text: str) -> str:
+        return str(parse_target(text))
+
+
 class RunSettings(Settings):
     """`[run]`: how long, how often evaluated, by which arithmetic, where the data lies."""
 
@@ -47,6 +66,7 @@ class RunSettings(Settings):
     kernel: str = "batched"
     placement: str = "inline"
     num_threads: PositiveInt = 1  # intra-op threads of torch: a run's bytes depend on them
+    stop: StopSettings | None = None  # whether to end before the horizon
     data_dir: Path | None = None  # a location only: what is in it is hashed into the record
 
     @model_validator(mode="after")
@@ -121,7 +141,7 @@ class ResolvedScenario:
     def with_horizon(self, horizon_s: float) -> "ResolvedScenario":
         """Return this scenario cut short."""
         run = self.run.model_copy(update={"horizon_s": horizon_s})
-        return replace(self, run=run, document=self.document | {"run": run.model_dump(exclude={"data_dir"})})
+        return replace(self, run=run, document=self.document | {"run": _run_document(run)})
 
 
 class _ModelTable(Settings):
@@ -154,13 +174,18 @@ def resolve(document: Mapping[str, Any], overrides: Sequence[Override] = ()) -> 
     learning_rate = _learning_rate(training, world.algorithm.kind)
     resolved = {
         "scenario": header.model_dump(),
-        "run": run.model_dump(exclude={"data_dir"}),
+        "run": _run_document(run),
         "data": data.model_dump(mode="json"),
         "model": model.model_dump(mode="json"),
         "training": training.model_dump() | {"learning_rate": learning_rate},
         **world.model_dump(mode="json"),
     }
     return ResolvedScenario(header, run, data, model, training, learning_rate, world, resolved)
+
+
+def _run_document(run: RunSettings) -> dict[str, Any]:
+    """Return what of `[run]` can change a result; what is not asked for is not stated."""
+    return run.model_dump(exclude={"data_dir"}, exclude_none=True)
 
 
 def _selected_algorithm(table: Any) -> Any:

@@ -20,7 +20,9 @@ from testbed import catalogue
 from testbed.errors import RequestError, RunFailure
 from testbed.experiments.resolve import ResolvedScenario
 from testbed.experiments.result import RunResult
+from testbed.experiments.stopping import StopRule
 from testbed.experiments.store import run_id
+from testbed.experiments.target import parse_target
 from testbed.learning.cost import training_cost
 from testbed.learning.datasets.dataset import Dataset
 from testbed.learning.evaluation import Evaluator
@@ -79,6 +81,7 @@ class Experiment:
     simulation: Simulation
     workload: Workload
     world: World
+    stop: StopRule | None = None
 
     def run(self) -> str:
         """Carry the clock to the end, settle accounts and evaluations, and return why the run ended.
@@ -89,6 +92,8 @@ class Experiment:
         """
         try:
             self.world.start()
+            if self.stop is not None:
+                self.stop.start(self.simulation, self.workload.evaluator)
             reason = self.simulation.run()
         except RunFailure:
             self._settle()
@@ -150,7 +155,9 @@ def prepare(
     workload = _workload(scenario, simulation, data, model, kernel or scenario.run.kernel)
     workload.watch = _watcher(simulation, workload.evaluator, observe)
     world = catalogue.load("world", scenario.header.world)(simulation, workload, scenario.world)
-    return Experiment(simulation, workload, world)
+    stop = scenario.run.stop
+    rule = None if stop is None else StopRule(parse_target(stop.target), stop.rule, stop.margin_s)
+    return Experiment(simulation, workload, world, rule)
 
 
 def _workload(

@@ -1,7 +1,8 @@
 """Sweeps: every combination of some settings under every seed, on the same luck."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,11 +10,12 @@ from typing import Final
 import numpy as np
 
 from testbed.errors import RequestError, unknown_name
-from testbed.experiments.overrides import Override, parse_value
+from testbed.experiments.overrides import Override, override_text, parse_value
+from testbed.experiments.pool import Crash, Outcome, Task, compute, compute_side_by_side
 from testbed.experiments.result import RunResult
-from testbed.experiments.run import Observer, execute
+from testbed.experiments.run import Observer
 from testbed.experiments.scenario import Scenario, data_folder
-from testbed.experiments.store import check_writable, save_run
+from testbed.experiments.store import check_writable, run_id, save_run
 
 __all__ = ["PlannedRun", "Variation", "check_metric", "parse_seeds", "parse_variation", "plan_sweep", "run_sweep"]
 
@@ -31,11 +33,18 @@ class Variation:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a sweep: a name fit for a directory, the scenario with its settings, the seed."""
+    """One run of a sweep: a name fit for a directory, the scenario with its settings, the seed, what was varied."""
 
     name: str
     scenario: Scenario
     seed: int
+    varied: tuple[Override, ...] = ()
+
+    @property
+    def options(self) -> list[str]:
+        """What `testbed run` is told, beside what the whole sweep was told, to run this one alone."""
+        settings = [word for override in self.varied for word in ("--set", override_text(override))]
+        return [*settings, "--seed", str(self.seed)]
 
 
 def parse_variation(text: str) -> Variation:
@@ -111,7 +120,7 @@ def plan_sweep(scenario: Scenario, variations: Sequence[Variation], seeds: Seque
             alternative = alternative.set(key, value)
         alternative.resolve()
         label = "_".join(_word(key, value) for key, value in varied) or alternative.resolve().algorithm
-        planned += [PlannedRun(f"{label}-seed-{seed}", alternative, seed) for seed in seeds]
+        planned += [PlannedRun(f"{label}-seed-{seed}", alternative, seed, tuple(varied)) for seed in seeds]
     names = [run.name for run in planned]
     if len(set(names)) < len(names):
         raise RequestError("two alternatives of the sweep are the same")
@@ -143,25 +152,51 @@ def _word(key: str, value: object) -> str:
 def run_sweep(
     planned: Sequence[PlannedRun],
     *,
-    root: Path | None,
-    data_dir: Path | None,
-    observer: Callable[[str], Observer | None],
+    root: Path | None = None,
+    data_dir: Path | None = None,
+    observer: Callable[[str], Observer | None] = lambda name: None,
+    num_processes: int = 1,
 ) -> list[RunResult]:
-    """Run a plan in order and return the results, failed ones included; with `root`, save each in it by name.
+    """Run a plan and return the results in its order; with `root`, save each in it by name as it ends.
+
+    A run that fails does not stop the others: it is returned as failed, with its error; one that has no rows (a
+    refusal, an error of the program, a process that died) is not saved. How many processes there are changes no result.
 
     Raises
     ------
-    RequestError : the data or the directory cannot be accepted.
+    RequestError : the directory cannot be accepted; or every run was refused.
     """
     if root is not None:
         for run in planned:
             check_writable(root / run.name)
-    results = []
-    for run in planned:
-        scenario = run.scenario.resolve()
-        folder = data_folder(data_dir, scenario)
-        result = execute(scenario, run.seed, data_dir=folder, observe=observer(run.name))
-        if root is not None:
-            save_run(result, root / run.name, overwrite=True)
-        results.append(result)
-    return results
+    tasks = [Task(run.scenario, run.seed, data_dir) for run in planned]
+    observers = [observer(run.name) for run in planned]
+    outcomes: list[Outcome | None] = [None] * len(tasks)
+    with closing(_outcomes(tasks, observers, num_processes)) as ended:
+        for position, outcome in ended:
+            if root is not None and isinstance(outcome, RunResult):
+                save_run(outcome, root / planned[position].name, overwrite=True)
+            outcomes[position] = outcome
+    refusals = [outcome.error for outcome in outcomes if isinstance(outcome, Crash) and outcome.is_refusal]
+    if refusals and len(refusals) == len(planned):
+        raise RequestError(refusals[0])
+    return [_result(run, outcome) for run, outcome in zip(planned, outcomes, strict=True) if outcome is not None]
+
+
+def _outcomes(
+    tasks: Sequence[Task], observers: Sequence[Observer | None], num_processes: int
+) -> Generator[tuple[int, Outcome]]:
+    if num_processes > 1 and len(tasks) > 1:
+        yield from compute_side_by_side(tasks, num_processes, observers)
+        return
+    for position, (task, observe) in enumerate(zip(tasks, observers, strict=True)):
+        yield position, compute(task, observe)
+
+
+def _result(run: PlannedRun, outcome: Outcome) -> RunResult:
+    """Return the outcome as a result: a crash is a failed run without rows."""
+    if isinstance(outcome, RunResult):
+        return outcome
+    document = run.scenario.resolve().document
+    meta = {"status": "failed", "ended_by": "crash", "error": outcome.error, "trace": outcome.trace}
+    return RunResult(run_id(document, run.seed), document, run.seed, meta, {})

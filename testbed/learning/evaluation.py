@@ -99,6 +99,7 @@ class Evaluator:
         self._grid: list[tuple[float, int, Handle[EvaluationOutput | None]]] = []
         self._next_point = 0
         self._num_known = 0  # grid points whose evaluation has been computed, from the first on
+        self._metrics: dict[int, dict[str, float]] = {}  # by version
 
     def commit(self, version: int, time_s: float, parameters: State) -> None:
         """Take note that `version` with these parameters, (num_entries,), is current from `time_s` on.
@@ -116,16 +117,37 @@ class Evaluator:
         if not math.isfinite(end_s):
             raise ValueError("an evaluation grid without a horizon needs an end")
         self._fill(end_s, inclusive=True)
-        metrics: dict[int, dict[str, float]] = {}
         for time_s, version, handle in self._grid:
-            output = handle.value()
-            if output is None:
-                continue
-            if version not in metrics:
-                metrics[version] = evaluation_metrics(output, self._histograms)
-            for name, value in metrics[version].items():
+            for name, value in self._metrics_of(version, handle).items():
                 self._record(time_s, version, name, value)
         self._grid.clear()
+        self._metrics.clear()
+
+    def series(self, metric: str, now_s: float) -> tuple[list[float], list[float]]:
+        """Return the grid times up to `now_s` [s] and a metric at each, computing what has not been computed.
+
+        Everything that is to happen at `now_s` must have happened. A metric that is not recorded has no values.
+        """
+        self._fill(now_s, inclusive=True)
+        times_s, values = [], []
+        for time_s, version, handle in self._grid:
+            metrics = self._metrics_of(version, handle)
+            if metric in metrics:
+                times_s.append(time_s)
+                values.append(metrics[metric])
+        return times_s, values
+
+    def _metrics_of(self, version: int, handle: Handle[EvaluationOutput | None]) -> dict[str, float]:
+        """Return the metrics of a version; none under a kernel that computes nothing."""
+        if version not in self._metrics:
+            output = handle.value()
+            self._metrics[version] = {} if output is None else evaluation_metrics(output, self._histograms)
+        return self._metrics[version]
+
+    @property
+    def interval_s(self) -> float:
+        """The grid's spacing [s]."""
+        return self._interval_s
 
     @property
     def latest(self) -> tuple[float, float] | None:

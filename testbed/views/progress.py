@@ -14,28 +14,28 @@ __all__ = ["RunProgress", "progress_bar"]
 
 
 class RunProgress:
-    """Hands out one observer per run; all runs share one bar."""
+    """Hands out one observer per run; all runs, one after another or side by side, share one bar."""
 
     def __init__(self, bar: "Bar | None", num_runs: int) -> None:
         self._bar = bar
         self._num_runs = num_runs
-        self._started = 0
+        self._parts: list[float] = []  # of each run's horizon
         self._task = None if bar is None else bar.add_task("", total=num_runs)
 
     def observer(self, label: str) -> "Callable[[Snapshot], None] | None":
         """Return the function to be called with a run's progress; None when nobody watches."""
-        done = self._started
-        self._started += 1
         if self._bar is None or self._task is None:
             return None
-        bar, task = self._bar, self._task
+        bar, task, number = self._bar, self._task, len(self._parts)
+        self._parts.append(0.0)
 
         def observe(at: "Snapshot") -> None:
+            self._parts[number] = min(1.0, at.time_s / at.horizon_s)
             accuracy = "" if at.accuracy is None else f", accuracy {at.accuracy:.3f}"
-            count = f"{done + 1}/{self._num_runs} " if self._num_runs > 1 else ""
+            count = f"{number + 1}/{self._num_runs} " if self._num_runs > 1 else ""
             bar.update(
                 task,
-                completed=done + min(1.0, at.time_s / at.horizon_s),
+                completed=sum(self._parts),
                 description=f"{count}{label}: {at.time_s:.0f} s, version {at.version}{accuracy}",
             )
 

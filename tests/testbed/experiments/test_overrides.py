@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import RequestError
-from testbed.experiments.overrides import apply_overrides, parse_override, parse_value
+from testbed.experiments.overrides import apply_overrides, override_text, parse_override, parse_value
 
 PATIENT = settings(deadline=None)
 
@@ -262,3 +262,16 @@ def test_a_setting_of_no_algorithm_is_refused(document):
 def test_not_a_number_stays_what_it_is_and_is_left_to_the_settings_to_refuse():
     assert math.isnan(parse_value("nan"))
     assert parse_value("inf") == math.inf
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+any_scalar = st.one_of(scalars, texts, st.sampled_from([math.inf, -math.inf]))
+any_value = st.recursive(
+    any_scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=5
+)
+
+
+@PATIENT
+@given(any_value)
+def test_an_override_written_for_a_command_line_reads_back_as_it_was(value: object) -> None:
+    assert parse_override(override_text(("table.key", value))) == ("table.key", value)
