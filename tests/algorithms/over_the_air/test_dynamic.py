@@ -75,7 +75,7 @@ def test_every_round_asks_those_whose_worth_exceeds_the_price_of_their_energy(ma
 
 
 def test_in_the_long_run_nobody_radiates_more_than_its_share_and_what_its_queue_allows() -> None:
-    experiment = ran(devices__count=6, run__horizon_s=600.0)
+    experiment = ran(devices__count=6, run__horizon_s=400.0)
     spent_j, last = energies_j(experiment), rows(experiment, "selection")[-1]
     num_rounds = len(spent_j)
     assert num_rounds > 100
@@ -96,8 +96,8 @@ def test_without_noise_the_chosen_are_averaged_by_their_data_and_replace_the_mod
 
 
 def test_asking_everybody_makes_it_air_fedavg() -> None:
-    dynamic = ran(algorithm__selection="all").simulation.records.tables()
-    air_fedavg = ran(algorithm__kind="air-fedavg").simulation.records.tables()
+    dynamic = ran(algorithm__selection="all", algorithm__payload="delta").simulation.records.tables()
+    air_fedavg = ran(algorithm__kind="air-fedavg", algorithm__payload="delta").simulation.records.tables()
     assert dynamic.keys() == air_fedavg.keys()
     assert all(table.equals(air_fedavg[name]) for name, table in dynamic.items())
 

@@ -31,7 +31,7 @@ def starts_s(experiment: Experiment) -> list[float]:
     [
         {},
         {"devices__slowdown": {"kind": "pareto", "shape": 1.2, "cap": 30}},
-        {"devices__slowdown": "none", "data__partition": "iid", "training__batch_size": 8},
+        {"devices__slowdown": "none", "data__partition": "iid", "training__batch_size": 8, "run__horizon_s": 60.0},
         {
             "channel__uplink__num_subchannels": 7,
             "channel__uplink__coherence_time_s": 0.31,
