@@ -14,6 +14,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "algorithms.over_the_air.air_fedga:AirFedga",
             "groups over the air, asynchronous between groups (Ma et al., IPDPS 2025)",
         ),
+        "dynamic": (
+            "algorithms.over_the_air.dynamic:Dynamic",
+            "the few clients worth their energy over the air, synchronous (Sun et al., JSAC 2022)",
+        ),
         "fedasync": (
             "algorithms.federated.fedasync:Fedasync",
             "each client on its own, discounted by staleness (Xie et al., OPT 2020)",
@@ -24,7 +28,7 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
         "fedavg": (
             "algorithms.federated.fedavg:Fedavg",
-            "everybody one by one over TDMA, synchronous (McMahan et al., AISTATS 2017)",
+            "everybody over TDMA or OFDMA, or a selection, synchronous (McMahan et al., AISTATS 2017)",
         ),
     },
     "grouping": {

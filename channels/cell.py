@@ -25,7 +25,7 @@ from channels.absence import Absence
 from channels.analog_uplink import Precoding, precode
 from channels.block_precoding import BUDGET_TOLERANCE
 from channels.digital_uplink import DigitalUplink, Upload
-from channels.downlink import Deliveries, Downlink, DownlinkAir
+from channels.downlink import Deliveries, Downlink, DownlinkAir, FreeDownlink
 from channels.fading import ComplexArray
 from channels.turn import Medium, Turn
 from channels.uplink import UplinkSettings
@@ -132,6 +132,11 @@ class Cell:
     def transmit_power_w(self) -> float:
         """The power of a digital upload [W]: the energy budget over the airtime of a superposition."""
         return self.uplink.energy_budget_j / self.airtime_s
+
+    @property
+    def downlink_is_free(self) -> bool:
+        """Whether the downlink takes no time; otherwise how long it takes depends on its fades."""
+        return isinstance(self._downlink, FreeDownlink)
 
     def channels(self, devices: Sequence[int], time_s: float) -> ComplexArray:
         """Return the uplink channels of `devices` at a time, path gain included, (len(devices),) complex.

@@ -26,7 +26,7 @@ KINDS: Final = {
     "world": "what a scenario builds: who there is and how they are connected",
     "power-control": "how transmit gains and the receive scale are chosen",
     "grouping": "how clients are partitioned into groups",
-    "selection": "which clients are asked in a round (rules; no shipped method asks them yet)",
+    "selection": "which clients are asked in a round",
     "payload": "what is put on the air: the model or its update",
     "fading": "small-scale fading of a link",
     "path-loss": "large-scale attenuation of a link",

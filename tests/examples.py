@@ -24,9 +24,19 @@ RADIO: dict[str, Any] = {"bandwidth_hz": "1 kHz", "power_w": 2, "noise_psd_w_per
 # kind -> name -> tables, as they would stand in a scenario.
 EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
     "algorithm": {
-        "air-fedavg": [{}, {"payload": "delta", "deadline_s": "2 min"}],
+        "air-fedavg": [
+            {},
+            {"payload": "delta", "deadline_s": "2 min", "selection": {"kind": "random", "num_clients": 2}},
+            {"power_control": "air-fedavg-horizon"},
+            {"selection": "energy-aware"},
+        ],
         "air-fedga": [{}, {"payload": "delta", "grouping": {"kind": "tier", "num_groups": 3}}],
-        "fedavg": [{}, {"deadline_s": 60}],
+        "dynamic": [{}, {"payload": "delta", "selection": {"kind": "energy-aware", "max_fraction": 0.5}}],
+        "fedavg": [
+            {},
+            {"deadline_s": 60, "selection": {"kind": "fastest", "num_clients": 2}},
+            {"selection": "energy-aware"},
+        ],
     },
     "availability": {
         "bernoulli-blocks": [

@@ -13,7 +13,8 @@ lowers the sum. With fraction one, rounds have nothing to share and the plan is 
 Deviations. Our choice: passes are extrapolated; bias and noise weigh alike (the paper's gap has a constant each); rho
 and the fraction are settings; the plan assumes the norms of one `statistics` for all rounds, and `fitted` carries its
 energies over to the signals that come. Without known channels there is only the spec's simplification, the per-round
-form: the threshold rule inside fraction * E_i, which has to be asked for (`fallback = "per-round"`). The laws are
+form: the threshold rule inside fraction * E_i, which has to be asked for (`fallback = "per-round"`). When channels are
+known is for the method to say: Air-FedAvg foretells its rounds (`over_the_air/foretelling.py`). The laws are
 tested in `tests/algorithms/power_control/test_air_fedavg_horizon.py`.
 """
 
@@ -77,17 +78,20 @@ class AirFedavgHorizon(Part):
     plans: ClassVar[Literal["round", "run"]] = "run"
     signal_model: ClassVar[SignalModel] = "uncorrelated"
 
-    def check(self, channels_known: bool) -> None:
+    def check(self, channels_known: bool, because: str = "") -> None:
         """Refuse to be used where the channels of the run are not known and the per-round form was not asked for.
+
+        `because` : what makes them unknowable, for the message; empty if the method never knows them.
 
         Raises
         ------
         RequestError : see above.
         """
         if not channels_known and self.fallback == "refuse":
+            reason = because or "this method does not foretell its transmissions"
             raise RequestError(
-                f"power control {self.kind!r} plans a whole run and needs its channels ahead, which this method does "
-                f'not know; set fallback = "per-round" for its simplified form, or use "threshold-optimal"'
+                f"power control {self.kind!r} plans a whole run and needs its channels ahead, which are not known: "
+                f'{reason}; set fallback = "per-round" for its simplified form, or use "threshold-optimal"'
             )
 
     def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:

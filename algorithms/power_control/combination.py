@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from algorithms.power_control.plan import PowerControl
+from algorithms.power_control.plan import PowerControl, RunPowerControl
 from testbed.errors import RequestError
 
 __all__ = ["check_combination"]
 
 
-def check_combination(power_control: PowerControl, payload: Any, channels_known: bool = False) -> None:
+def check_combination(
+    power_control: PowerControl, payload: Any, channels_known: bool = False, because: str = ""
+) -> None:
     """Refuse a power control that makes no sense with this payload, or without channels known ahead.
 
     Methods call it in their `start`, before anything is planned.
@@ -17,6 +19,7 @@ def check_combination(power_control: PowerControl, payload: Any, channels_known:
     ----------
     payload : the part that says what is put on the air; its `kind` is compared.
     channels_known : whether the method hands the channels of the whole run to `plan_run`.
+    because : if not, what makes them unknowable, for the message; empty: the method never does.
 
     Raises
     ------
@@ -26,6 +29,5 @@ def check_combination(power_control: PowerControl, payload: Any, channels_known:
     sent = getattr(payload, "kind", "")
     if required is not None and sent != required:
         raise RequestError(f'power control {name!r} needs payload = "{required}", got "{sent}"')
-    check = getattr(power_control, "check", None)
-    if power_control.plans == "run" and check is not None:
-        check(channels_known)
+    if power_control.plans == "run" and isinstance(power_control, RunPowerControl):
+        power_control.check(channels_known, because)

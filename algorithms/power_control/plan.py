@@ -14,8 +14,9 @@ read as b_i.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, Self, TypeAlias
+from typing import ClassVar, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ __all__ = [
     "ChannelState",
     "Plan",
     "PowerControl",
+    "RunPowerControl",
     "SignalModel",
     "SignalStatistics",
     "amplitude_caps",
@@ -134,6 +136,21 @@ class PowerControl(Protocol):
 
     def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
         """Return the plan for members with aggregation weights `weights : (num_members,)`, sum one."""
+        ...
+
+
+@runtime_checkable
+class RunPowerControl(PowerControl, Protocol):
+    """A rule that plans all transmissions of a run, over channels that are known ahead: `plans` is "run"."""
+
+    def check(self, channels_known: bool, because: str = "") -> None:
+        """Refuse a method that does not know the channels (`because` says why), if there is no other form."""
+        ...
+
+    def plan_run(
+        self, channels: Sequence[ChannelState], statistics: SignalStatistics, weights: FloatArray
+    ) -> tuple[Plan, ...]:
+        """Return one plan a round, for the same members and signals as large in all rounds."""
         ...
 
 

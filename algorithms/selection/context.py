@@ -11,7 +11,7 @@ so asking twice changes nothing, and a method can hold any rule in the same thre
 """
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -100,6 +100,9 @@ class SelectionContext:
 
 class Selection(Protocol):
     """A rule that chooses the clients of a round."""
+
+    # Whether the choice depends on norms of what was sent, or on energies, which over the air follow from them.
+    reads_norms: ClassVar[bool]
 
     def select(
         self, candidates: tuple[int, ...], context: SelectionContext, rng: np.random.Generator

@@ -19,7 +19,7 @@ preferred.
 The laws are tested in `tests/algorithms/selection/test_energy_aware.py`.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,8 @@ def margins(context: SelectionContext, clients: npt.NDArray[np.intp], utility_we
 
 class EnergyAware(Part):
     """Clients whose worth exceeds the price of their energy, in the long run within a fraction of the budget."""
+
+    reads_norms: ClassVar[bool] = True
 
     kind: str = "energy-aware"
     # All three: our choice, of a form the paper leaves open.

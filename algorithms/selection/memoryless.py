@@ -1,5 +1,7 @@
 """What the rules without a memory share: a round leaves their state as it was."""
 
+from typing import ClassVar
+
 from algorithms.selection.context import EnergyQueues, SelectionContext
 from testbed.errors import RequestError
 from testbed.layout import FloatArray
@@ -10,6 +12,8 @@ __all__ = ["Memoryless", "require_clients"]
 
 class Memoryless(Part):
     """The base of the rules whose choice does not depend on earlier rounds."""
+
+    reads_norms: ClassVar[bool] = False
 
     def advance(self, context: SelectionContext, spent_j: FloatArray) -> EnergyQueues:
         """Return the state, which is as it was."""

@@ -6,18 +6,20 @@ waits the modelled time, keeps the records, and passes on which span released wh
 
 Absence: a member that is away at the broadcast sits the round out; one that leaves while computing pauses (or as
 `devices.on_loss` says); one that is away when its group transmits is left out and the weights are renormalised. Each
-is a row of `participation`.
+is a row of `participation`. A member that is there and not chosen is not left out and has no row.
 """
 
 import math
-from collections.abc import Iterable
-from typing import ClassVar, Literal, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import simpy
 
 from algorithms.grouping.problem import Grouping, GroupingProblem
-from algorithms.power_control.plan import ChannelState, Plan
+from algorithms.power_control.plan import Plan
+from algorithms.worlds.algorithm import Algorithm
+from algorithms.worlds.channel_state import channel_state
 from algorithms.worlds.group import Group
 from algorithms.worlds.round import Base, Results, RoundTurn, Trained
 from algorithms.worlds.rows import AGGREGATION, CLIENT, GROUP, MEMBERSHIP, PARTICIPATION
@@ -34,19 +36,12 @@ from testbed.records import NO_CAUSE, TRAINING
 from testbed.simulation import Process, Simulation
 from testbed.streams import Purpose
 
-__all__ = ["Algorithm", "Federation"]
+__all__ = ["Choice", "Federation"]
 
 FLOAT32_BITS = 32
 
-
-class Algorithm(Protocol):
-    """A federated method: settings, and the processes it starts in a federation."""
-
-    reads_trained_values: ClassVar[bool]  # whether a decision depends on them; if none does, neither does the timeline
-
-    def start(self, fed: "Federation") -> None:
-        """Form groups and start their processes; called once, at time zero."""
-        ...
+# members who are there -> those to be asked, in the order of delivery
+Choice: TypeAlias = Callable[[tuple[int, ...]], Sequence[int]]
 
 
 class Federation:
@@ -115,15 +110,21 @@ class Federation:
         gone = self.absences.is_gone_for_good
         return not self.simulation.finished and not all(gone(client, now_s) for client in group.members)
 
-    def broadcast(self, group: Group) -> Process:
-        """Send the current global model to the members who are there (waiting for the first); return the `Base`."""
+    def broadcast(self, group: Group, choose: Choice | None = None) -> Process:
+        """Send the current global model to members who are there (waiting for the first); return the `Base`.
+
+        `choose` is given those who are there and returns whom to ask, in the order of delivery; None asks them all.
+        """
         cause_id: int = yield from self._wait_for_somebody(group)
-        present = [c for c in group.members if self._is_here(c)]
+        present = tuple(c for c in group.members if self._is_here(c))
         self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
+        asked = present if choose is None else tuple(choose(present))
+        if not asked or len(set(asked)) != len(asked) or not set(asked) <= set(present):
+            raise ValueError(f"asked must be some of {present}, each once, got {asked}")
         version, vector = self.server.version, self.server.vector
-        arrivals: dict[int, int] = dict.fromkeys(present, cause_id)
+        arrivals: dict[int, int] = dict.fromkeys(asked, cause_id)
         if not self.one_by_one:
-            deliveries = yield from self.cell.send_down(present, self.payload_bits, cause_id)
+            deliveries = yield from self.cell.send_down(asked, self.payload_bits, cause_id)
             arrivals = {client: span_id for client, (span_id, _) in deliveries.items()}
         return Base(group, version, vector, arrivals)
 
@@ -167,10 +168,7 @@ class Federation:
             mac_turn.close()
             return RoundTurn(base, ())
         turn = RoundTurn(base, here, mac_turn)
-        amplitudes = self.cell.believed_amplitudes(turn.clients, now_s)
-        budgets_j = np.full(len(here), self.cell.uplink.energy_budget_j)
-        gains = self.cell.mean_power_gains(turn.clients)
-        turn.channel_state = ChannelState(amplitudes, budgets_j, self.cell.noise_energy_j, gains)
+        turn.channel_state = channel_state(self.cell, turn.clients, now_s)
         return turn
 
     def over_the_air(self, turn: RoundTurn, signals: FloatArray, plan: Plan) -> Process:
@@ -197,6 +195,8 @@ class Federation:
             noiseless=plan.noiseless,
         )
         turn.delivered, turn.span_id = clients, reception.span_id
+        turn.energies_j = dict(zip(clients, reception.energies_j.tolist(), strict=True))
+        turn.norms = dict(zip(clients, np.linalg.norm(signals[active], axis=1).tolist(), strict=True))
         estimate = plan.receive_scale * reception.received
         weights = group.weights(clients)
         error = aggregation_error(reception.received, plan.receive_scale, weights, signals[active])
@@ -233,6 +233,7 @@ class Federation:
                 upload = yield from self.cell.send_up(turn.mac_turn, client, self.payload_bits, cause_id)
                 uploads.append(upload)
         turn.span_id = uploads[-1].span_id
+        turn.energies_j = {c: upload.energy_j for c, upload in zip(turn.clients, uploads, strict=True)}
         arrived = [upload.delivered for upload in uploads]
         turn.delivered = [client for client, there in zip(turn.clients, arrived, strict=True) if there]
         self._left_out(turn.base.group, set(turn.clients) - set(turn.delivered), "undelivered")

@@ -64,6 +64,8 @@ class RoundTurn:
     channel_state: ChannelState | None = None
     delivered: list[int] = field(default_factory=list)  # clients whose signal or upload reached the server
     span_id: int = -1  # the transmission that completed the delivery
+    energies_j: dict[int, float] = field(default_factory=dict)  # client -> radiated in it, in vain or not [J]
+    norms: dict[int, float] = field(default_factory=dict)  # client -> norm of the signal it sent over the air
 
     @property
     def clients(self) -> tuple[int, ...]:

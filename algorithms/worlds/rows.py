@@ -2,7 +2,7 @@
 
 from testbed.records import Schema
 
-__all__ = ["AGGREGATION", "CLIENT", "GROUP", "MEMBERSHIP", "PARTICIPATION", "VERSION"]
+__all__ = ["AGGREGATION", "CLIENT", "GROUP", "MEMBERSHIP", "PARTICIPATION", "SELECTION", "VERSION"]
 
 VERSION = Schema.of(
     "version",
@@ -72,4 +72,17 @@ PARTICIPATION = Schema.of(
     client=("int", "client = device id"),
     status=("str", "absent-at-broadcast, absent-at-transmission, late, lost, silenced or undelivered"),
     version=("int", "global version current at that time"),
+)
+
+SELECTION = Schema.of(
+    "selection",
+    "One row per finished round in which a rule chose whom to ask.",
+    round=("int", "number of the round, from 0; rounds in which nobody transmitted count"),
+    time_s=("float", "end of the round [s]"),
+    version=("int", "global version that was sent out"),
+    num_asked=("int", "members to whom it was sent"),
+    num_active=("int", "members whose signal or upload arrived"),
+    energy_tx_j=("float", "energy they radiated in the round, in vain or not [J]"),
+    mean_backlog_j=("float", "mean over all clients of their energy queue after the round [J]"),
+    longest_backlog_j=("float", "the longest of the energy queues after the round [J]"),
 )

@@ -135,6 +135,11 @@ class Absences:
             intervals.setdefault(fault.device, []).append(fault.interval)
         self._faults = {device: union(away) for device, away in intervals.items()}
 
+    @property
+    def nobody_ever_leaves(self) -> bool:
+        """Whether every device is there all the time."""
+        return not self._faults and math.isinf(self._length_s) and bool(self._mask(0).all())
+
     def is_available(self, device: int, time_s: float) -> bool:
         """Return whether a device is there at a time."""
         faults = self._faults.get(device)

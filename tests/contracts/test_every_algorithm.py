@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from examples import Example, examples
 from small import small_experiment, small_scenario
 
 from testbed import catalogue
 from testbed.experiments.run import Experiment, execute
 
 ALGORITHMS = sorted(catalogue.entries("algorithm"))
+READING = [example for example in examples("algorithm") if example.build().reads_trained_values]
+NOT_READING = [example for example in examples("algorithm") if not example.build().reads_trained_values]
 FAULTY: dict[str, Any] = {
     "run__horizon_s": 300.0,
     "availability": {"kind": "bernoulli-blocks", "probability": 0.9, "block_s": 20.0},
@@ -163,12 +166,25 @@ def test_one_seed_gives_the_same_bytes_under_two_hash_seeds_and_another_seed_doe
         assert first[f"{algorithm}/span.parquet"] != other[f"{algorithm}/span.parquet"]
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def selecting(example: Example, **settings: Any) -> dict[str, Any]:
+    """The settings of a run with a method configured as in an example."""
+    return {"algorithm": {"kind": example.name, example.name: dict(example.settings)}, **settings}
+
+
+@pytest.mark.parametrize("example", READING, ids=str)
+def test_with_a_decision_on_trained_values_a_run_still_equals_itself_to_the_last_byte(example: Example) -> None:
+    scenario = small_scenario(**selecting(example, run__horizon_s=150.0)).resolve()
+    first, second = execute(scenario, 0), execute(scenario, 0)
+    assert first.tables["version"].num_rows > 1
+    for name, table in first.tables.items():
+        assert table.equals(second.tables[name]), name
+
+
+@pytest.mark.parametrize("example", NOT_READING, ids=str)
 def test_without_a_decision_on_trained_values_the_timeline_is_the_same_under_every_kernel(
-    algorithm: str,
+    example: Example,
 ) -> None:
-    settings: dict[str, Any] = {"algorithm__kind": algorithm, "run__horizon_s": 150.0}
-    assert catalogue.load("algorithm", algorithm).reads_trained_values is False
+    settings = selecting(example, run__horizon_s=150.0)
     runs = {k: execute(small_scenario(run__kernel=k, **settings).resolve(), 0) for k in ("serial", "batched", "none")}
     for kernel in ("batched", "none"):
         for table in ("span", "training", "version"):

@@ -184,3 +184,13 @@ def test_impossible_faults_are_refused() -> None:
         absences(AlwaysAvailable(), (5, 0.0, None))
     with pytest.raises(RequestError, match=r"end_s = 3 must be after start_s = 4"):
         validated(lambda: FaultSettings(device=0, start_s=4.0, end_s=3.0))
+
+
+def test_nobody_ever_leaves_only_where_neither_law_nor_fault_takes_anybody_away() -> None:
+    sure, never, sometimes = (BernoulliBlocks(probability=p, block_s=10.0) for p in (1.0, 0.0, 0.5))
+    fault = FaultSettings(device=1, start_s=1e6)
+    expected = [(AlwaysAvailable(), (), True), (sure, (), True), (never, (), False), (sometimes, (), False)]
+    expected += [(AlwaysAvailable(), (fault,), False)]
+    for law, faults, answer in expected:
+        absences = Absences(law, faults, 3, lambda *address: stream(0, *address))
+        assert absences.nobody_ever_leaves is answer
