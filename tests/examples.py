@@ -27,6 +27,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "air-fedavg": [{}, {"payload": "delta", "deadline_s": "2 min"}],
         "air-fedga": [{}, {"payload": "delta", "grouping": {"kind": "tier", "num_groups": 3}}],
         "fedavg": [{}, {"deadline_s": 60}],
+        "fedprox": [{}, {"proximal_weight": 1, "deadline_s": 5}],
     },
     "availability": {
         "bernoulli-blocks": [

@@ -13,7 +13,7 @@ left out and the weights are renormalised.
 
 from typing import ClassVar, Literal
 
-from algorithms.aggregation.weighted_mean import weighted_mean
+from algorithms.federated.average_uploads import average_uploads
 from algorithms.grouping.single import SingleGroup
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
@@ -42,10 +42,4 @@ class Fedavg(Part):
         while fed.serves(group):
             base = yield from fed.broadcast(group)
             results = yield from fed.train(base, self.deadline_s)
-            turn = yield from fed.take_turn(results)
-            with turn:
-                if not turn.clients:
-                    continue
-                models = yield from fed.upload(turn, self.access)
-                if turn.delivered:
-                    fed.server.mix(turn, weighted_mean(models, group.weights(turn.delivered)), weight=1.0)
+            yield from average_uploads(fed, results, self.access)
