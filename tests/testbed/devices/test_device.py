@@ -201,6 +201,7 @@ def test_every_span_starts_exactly_when_its_cause_ended_whatever_happens(on_loss
     computing_s = sum(r["end_s"] - r["start_s"] for r in simulation.records.rows("span") if r["kind"] == "compute")
     assert sum(o.energy_j for o in outcomes) == pytest.approx(PROFILE.compute_w * computing_s)
     assert sum(o.flop for o in outcomes) == pytest.approx(7.3 * computing_s)
+    assert all(0.0 <= o.kept_flop <= o.flop for o in outcomes)
 
 
 @settings(deadline=None)

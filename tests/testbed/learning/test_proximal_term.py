@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -78,7 +78,6 @@ def test_a_step_goes_down_the_gradient_of_the_whole_local_objective(
     terms = {"momentum": 0.0, "weight_decay": 0.0} | optimizer
     expected = softmax_regression(held(job, 3.0), 0.1, **terms)
     np.testing.assert_allclose(trained(kernel, held(job, 3.0)), expected, rtol=0, atol=1e-5)
-    # Each of these would be another method: no term, and a term that momentum does not sum.
     assert np.abs(trained(kernel, job) - expected).max() > 1e-2
 
 
@@ -95,7 +94,7 @@ def test_the_term_is_what_autograd_makes_of_the_penalised_loss(
     with seeded(0):
         model = build()
     base = torch.tensor(job.parameters)
-    nn.utils.vector_to_parameters(base, model.parameters())
+    nn.utils.vector_to_parameters(base.clone(), model.parameters())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, **options)
     for row, count in zip(job.samples, job.counts, strict=True):
         optimizer.zero_grad()
@@ -127,8 +126,8 @@ def test_only_a_weight_makes_another_family(make_task: Any, make_jobs: Any) -> N
     (job,) = make_jobs(task, [BatchPlan(10, local_steps=4)], [30])
     kernel = BatchedKernel()
     assert kernel.family(held(job, 0.0)) == kernel.family(job)
-    assert kernel.family(job).name == "blobs/train/dense/10"
-    assert kernel.family(held(job, 0.1)).name == "blobs/train/dense/10/proximal-0.1"
+    assert kernel.family(job).name == "blobs/train/dense/32"
+    assert kernel.family(held(job, 0.1)).name == "blobs/train/dense/32/proximal-0.1"
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.kind)
@@ -205,13 +204,14 @@ def test_a_cut_job_is_the_job_of_fewer_steps(kernel: Kernel, batch_size: Any, ma
         assert long.cut(num_steps).num_samples == short.num_samples == long.samples_after()[num_steps - 1]
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # a factory keeps nothing
 @given(st.integers(1, 40), st.sampled_from([5, 10, "full"]), st.integers(1, 12))
 def test_the_samples_after_every_step_are_the_sizes_of_its_batches_added_up(
-    num_samples: int, batch_size: Any, num_steps: int
+    make_task: Any, num_samples: int, batch_size: Any, num_steps: int
 ) -> None:
     plan = BatchPlan(batch_size, local_steps=num_steps)
-    job = make_training_job(_TASK, 0, 0, 0, _TASK.initial_state(), np.arange(num_samples), plan, 5)
+    task = make_task(linear)
+    job = make_training_job(task, 0, 0, 0, task.initial_state(), np.arange(num_samples), plan, 5)
     after = job.samples_after()
     assert len(after) == num_steps
     assert after[-1] == job.num_samples == plan.samples_per_job(num_samples)
