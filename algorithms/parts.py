@@ -22,6 +22,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "algorithms.federated.fedasync:Fedasync",
             "each client on its own, discounted by staleness (Xie et al., OPT 2020)",
         ),
+        "fedprox": (
+            "algorithms.federated.fedprox:Fedprox",
+            "fedavg held near the round's model, stragglers' partial work counts (Li et al., MLSys 2020)",
+        ),
         "tifl": (
             "algorithms.federated.tifl:Tifl",
             "latency tiers with orthogonal uploads, asynchronous between tiers (Ma et al., IPDPS 2025)",

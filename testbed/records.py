@@ -90,7 +90,10 @@ TRAINING = Schema.of(
     flop=("float", "floating-point operations spent [FLOP]"),
     peak_bytes=("float", "parameters, gradients and activations held at once [byte]"),
     energy_compute_j=("float", "energy spent computing [J]"),
-    outcome=("str", "completed, late (given up at the deadline) or lost (the device went away)"),
+    outcome=(
+        "str",
+        "completed, partial (stopped at the deadline, its whole steps kept), late (given up there) or lost",
+    ),
 )
 
 

@@ -37,6 +37,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"deadline_s": 60, "selection": {"kind": "fastest", "num_clients": 2}},
             {"selection": "energy-aware"},
         ],
+        "fedprox": [{}, {"proximal_weight": 1, "deadline_s": 5}],
     },
     "availability": {
         "bernoulli-blocks": [

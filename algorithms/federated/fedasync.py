@@ -4,14 +4,18 @@ Xie, Koyejo and Gupta, "Asynchronous Federated Optimization", OPT 2020:
 
     w_t = (1 - a_t) w_(t-1) + a_t w^i ,        a_t = a s(tau)
 
-with s the staleness discount (`aggregation/staleness.py`). a_t is computed anew from a at every arrival. Deviations,
-our choice: no proximal term; all clients train all the time, as in Air-FedGA's comparison (Ma et al., IPDPS 2025); the
+with s the staleness discount (`aggregation/staleness.py`) and w^i the result of local steps on
+
+    F_i(w) + rho / 2 ||w - w_base||^2 ,
+
+w_base the model the client received. a_t is computed anew from a at every arrival. Deviations, our choice: rho = 0
+unless it is set, as in Air-FedGA's comparison (Ma et al., IPDPS 2025); all clients train all the time, as there; the
 uplink is one contended resource, an upload is 32 bits per parameter at the Shannon rate of the whole band.
 """
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
 from algorithms.aggregation.staleness import Discount, staleness_discount
 from algorithms.grouping.singleton import SingletonGroups
@@ -33,6 +37,7 @@ class Fedasync(Part):
     discount: Discount = "polynomial"
     exponent: PositiveFloat = 0.5  # p [paper, polynomial]
     hinge_after: NonNegativeInt = 4  # b of the hinge [paper: 4 or 10]
+    proximal_weight: NonNegativeFloat = 0.0  # rho, which the paper has above 0
 
     def start(self, fed: Federation) -> None:
         """Serve every client in a process of its own."""
@@ -43,7 +48,7 @@ class Fedasync(Part):
         """One client's life: receive, train, upload, be mixed in, again."""
         while fed.serves(group):
             base = yield from fed.broadcast(group)
-            results = yield from fed.train(base)
+            results = yield from fed.train(base, proximal_weight=self.proximal_weight)
             turn = yield from fed.take_turn(results)
             with turn:
                 if not turn.clients:

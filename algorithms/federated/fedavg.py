@@ -16,7 +16,7 @@ the scheduler notes no norms of digital uploads.
 
 from typing import Annotated, ClassVar, Literal
 
-from algorithms.aggregation.weighted_mean import weighted_mean
+from algorithms.federated.average_uploads import average_uploads
 from algorithms.grouping.single import SingleGroup
 from algorithms.selection.context import Selection
 from algorithms.worlds.federation import Federation
@@ -49,10 +49,5 @@ class Fedavg(Part):
         while fed.serves(group):
             base = yield from fed.broadcast(group, scheduler.choose)
             results = yield from fed.train(base, self.deadline_s)
-            turn = yield from fed.take_turn(results)
-            with turn:
-                if turn.clients:
-                    models = yield from fed.upload(turn, self.access)
-                    if turn.delivered:
-                        fed.server.mix(turn, weighted_mean(models, group.weights(turn.delivered)), weight=1.0)
+            turn = yield from average_uploads(fed, results, self.access)
             scheduler.end_round(turn)

@@ -128,23 +128,27 @@ class Federation:
             arrivals = {client: span_id for client, (span_id, _) in deliveries.items()}
         return Base(group, version, vector, arrivals)
 
-    def train(self, base: Base, deadline_s: float | None = None) -> Process:
+    def train(
+        self, base: Base, deadline_s: float | None = None, *, proximal_weight: float = 0.0, partial_work: bool = False
+    ) -> Process:
         """Train `base` on everyone who received it; return the `Results` once the slowest is ready.
 
         `deadline_s` : those not ready that long after the start are given up for this round [s]; None waits.
+        `partial_work` : they stop then, and what counts is the whole steps they have done; without one they are late.
+        `proximal_weight` : mu of the local objective, F_i(w) + mu / 2 ||w - base||^2.
         """
         give_up_s = math.inf if deadline_s is None else self.simulation.now_s + deadline_s
-        members = [
-            self.simulation.start(self._train_member(base, client, give_up_s), f"device-{client}")
-            for client in base.arrivals
-        ]
+        members = []
+        for client in base.arrivals:
+            work = self._train_member(base, client, give_up_s, proximal_weight, partial_work)
+            members.append(self.simulation.start(work, f"device-{client}"))
         trained: list[Trained] = []
         last_s, cause_id = -math.inf, NO_CAUSE
         for member in members:
             result: Trained = yield member
             if result.ready_s > last_s:
                 last_s, cause_id = result.ready_s, result.span_id
-            if result.outcome == "completed":
+            if result.outcome in ("completed", "partial"):
                 trained.append(result)
             else:
                 self._left_out(base.group, [result.client], result.outcome, result.ready_s)
@@ -241,7 +245,7 @@ class Federation:
 
     # -- what the verbs are made of --------------------------------------------------------------------------------
 
-    def _train_member(self, base: Base, client: int, give_up_s: float) -> Process:
+    def _train_member(self, base: Base, client: int, give_up_s: float, mu: float, partial_work: bool) -> Process:
         cause_id = base.arrivals[client]
         if self.one_by_one:
             delivery = self.simulation.start(
@@ -254,19 +258,23 @@ class Federation:
             if client not in deliveries:
                 return Trained(client, "lost", self.simulation.now_s, NO_CAUSE, None)
             cause_id, _ = deliveries[client]
-        job = self.workload.next_job(client, base.version, base.vector)
+        job = self.workload.next_job(client, base.version, base.vector, mu)
         flop = self.workload.flop_of(job)
         earliest_s = self.simulation.now_s + flop / self.fleet.flop_per_s[client]
         handle = self.workload.jobs.submit(job, earliest_read_s=earliest_s)
         done = yield from self.fleet[client].compute(flop, cause_id, give_up_s)
-        if done.outcome != "completed":
+        outcome: str = done.outcome
+        if outcome != "completed":
             handle.discard()
+        part = self.workload.part_done(job, done.kept_flop) if partial_work and outcome == "late" else None
+        if part is not None:
+            outcome, handle = "partial", self.workload.jobs.submit(part, self.simulation.now_s)
         peak_bytes = self.workload.peak_bytes
         self._record_training(
             done.span_id, client, job.index, base.version, done.start_s, done.end_s, done.flop, peak_bytes,
-            done.energy_j, done.outcome,
+            done.energy_j, outcome,
         )  # fmt: skip
-        return Trained(client, done.outcome, done.end_s, done.span_id, handle)
+        return Trained(client, outcome, done.end_s, done.span_id, handle)
 
     def _until(self, event: simpy.Event, give_up_s: float) -> Process:
         """Wait for an event, but not beyond `give_up_s`."""

@@ -29,7 +29,7 @@ class Trained:
     """One member's training: how and when it ended, by which span, and the handle of what it learnt."""
 
     client: int
-    outcome: str  # completed, late or lost
+    outcome: str  # completed, partial, late or lost
     ready_s: float
     span_id: int
     handle: Handle[TrainingOutput] | None  # None if the model never reached the member
@@ -44,7 +44,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Results:
-    """The members that finished training on `base`, by client id, and the span that completed the group."""
+    """The members that trained on `base` and have something to send, by client id, and the group's last span."""
 
     base: Base
     trained: tuple[Trained, ...]

@@ -57,7 +57,7 @@ class Piece(NamedTuple):
 class Course(NamedTuple):
     """What becomes of a job: pieces that each start where the one before ended, and when it is over and how.
 
-    `wasted_s` is the computing time that a restart threw away [s].
+    `wasted_s` is the computing time that restarts threw away [s].
     """
 
     pieces: tuple[Piece, ...]
@@ -77,6 +77,8 @@ class ComputeOutcome(NamedTuple):
     `span_id` : the last span of the job; the cause it was given if nothing was recorded.
     `start_s`, `end_s` : when the device took it up and when it was over; equal if it never ran [s].
     `flop` : operations spent, in vain or not [FLOP]. `energy_j` : energy spent computing [J].
+    `kept_flop` : operations the job had behind it when it was over, without those a restart threw away; none if
+    it was lost [FLOP].
     """
 
     outcome: Outcome
@@ -85,6 +87,7 @@ class ComputeOutcome(NamedTuple):
     end_s: float
     flop: float
     energy_j: float
+    kept_flop: float
 
 
 def plan_course(
@@ -115,7 +118,7 @@ def plan_course(
                 return _ending(start_s, pieces, end_s, "completed", wasted_s)
             if end_s < stop_s and on_loss == "abandon":
                 return _ending(start_s, pieces, end_s, "lost", wasted_s)
-            if on_loss == "restart":
+            if on_loss == "restart" and end_s < stop_s:
                 wasted_s += end_s - now_s
             else:
                 remaining_s = max(0.0, remaining_s - (end_s - now_s))
@@ -203,7 +206,7 @@ class Device:
                 queued_id = self._simulation.records.span(self.entity, "queue", asked_s, start_s, cause_id)
                 cause_id = self._releasing_span_id if turn.triggered else queued_id
             if not turn.triggered:
-                return ComputeOutcome("late", cause_id, start_s, start_s, 0.0, 0.0)
+                return ComputeOutcome("late", cause_id, start_s, start_s, 0.0, 0.0, 0.0)
             course = self._plan(flop, start_s, give_up_s)
             self._running = course, cause_id
             if course.end_s > start_s:
@@ -238,4 +241,5 @@ class Device:
         in_vain = course.wasted_s if course.outcome == "completed" else course.computing_s
         spent = in_vain * self.flop_per_s + (flop if course.outcome == "completed" else 0.0)
         energy_j = compute_energy_j(self.profile.compute_w, course.computing_s)
-        return ComputeOutcome(course.outcome, span_id, start_s, course.end_s, spent, energy_j)
+        kept = {"completed": flop, "late": (course.computing_s - course.wasted_s) * self.flop_per_s, "lost": 0.0}
+        return ComputeOutcome(course.outcome, span_id, start_s, course.end_s, spent, energy_j, kept[course.outcome])

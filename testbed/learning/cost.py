@@ -1,8 +1,8 @@
 """What training a model costs a device: floating-point operations and memory, counted and never timed.
 
 The counts come from running one real step on a few samples under PyTorch's own counters. Matrix products and
-convolutions are counted (a multiply-add is two operations); element-wise work and the optimiser are not,
-which is the convention of `torch.utils.flop_counter`.
+convolutions are counted (a multiply-add is two operations); element-wise work and the optimiser (momentum,
+weight decay, a proximal term) are not, which is the convention of `torch.utils.flop_counter`.
 """
 
 import copy

@@ -137,6 +137,7 @@ def make_training_job(
     shard: IntArray,
     plan: BatchPlan,
     root_seed: int,
+    proximal_weight: float = 0.0,
 ) -> TrainingJob:
     """Return the `index`-th training job of a client, its luck drawn from stream (TRAIN, client, index).
 
@@ -149,6 +150,7 @@ def make_training_job(
     shard : (num_samples,) the client's samples, as indices into the training set.
     plan : the batch size and the number of steps.
     root_seed : the run's seed.
+    proximal_weight : mu of the objective's proximal term.
     """
     rng = stream(root_seed, Purpose.TRAIN, client, index)
     torch_seed = int(rng.integers(2**63))
@@ -163,4 +165,5 @@ def make_training_job(
         counts=counts,
         num_steps=plan.num_steps(len(shard)),
         torch_seed=torch_seed,
+        proximal_weight=proximal_weight,
     )

@@ -48,7 +48,12 @@ class ClassificationData(Protocol):
 class OptimizerSettings(Settings):
     """Stochastic gradient descent as in `torch.optim.SGD`; a job starts with zero momentum.
 
-    v <- momentum v + (g + weight_decay w),    w <- w - learning_rate v
+    v <- momentum v + (g + weight_decay w + mu (w - w_base)),    w <- w - learning_rate v
+
+    mu is the job's own `proximal_weight`, mostly 0, and w_base the parameters it started from: the bracket is
+    the gradient of the whole local objective F + weight_decay / 2 ||w||^2 + mu / 2 ||w - w_base||^2, and momentum
+    sums whole gradients. The last term is that of FedProx (Li et al., MLSys 2020, equation 2); it concerns what
+    training changes by gradient, so neither frozen parameters nor buffers.
     """
 
     kind: Literal["sgd"] = "sgd"

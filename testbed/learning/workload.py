@@ -70,14 +70,27 @@ class Workload:
         pooled = self.label_histograms[list(clients)].sum(axis=0, keepdims=True)
         return float(label_distance(pooled, self.label_histograms.sum(axis=0))[0])
 
-    def next_job(self, client: int, base_version: int, base: npt.NDArray[np.float32]) -> TrainingJob:
-        """Return the client's next training job, started from the model `base : (num_entries,)`."""
+    def next_job(
+        self, client: int, base_version: int, base: npt.NDArray[np.float32], proximal_weight: float = 0.0
+    ) -> TrainingJob:
+        """Return the client's next training job, started from the model `base : (num_entries,)`.
+
+        `proximal_weight` : mu, by which the objective holds the client to that model.
+        """
         index = self._jobs_made[client]
         self._jobs_made[client] = index + 1
+        shard = self.shards[client]
         return make_training_job(
-            self.task, client, index, base_version, base, self.shards[client], self.plan, self.root_seed
+            self.task, client, index, base_version, base, shard, self.plan, self.root_seed, proximal_weight
         )
 
     def flop_of(self, job: TrainingJob) -> float:
         """Return what the job costs [FLOP]."""
         return self.cost.flop(job.num_samples)
+
+    def part_done(self, job: TrainingJob, flop: float) -> TrainingJob | None:
+        """Return the job of those whole steps that `flop` operations pay for; None if not one [FLOP]."""
+        # A billionth more, because the operations of a stopped job are the rounded product of a time and a speed.
+        affordable = flop * (1.0 + 1e-9) / self.cost.flop_per_sample
+        num_steps = int(np.searchsorted(job.samples_after(), affordable, side="right"))
+        return job.cut(num_steps) if num_steps else None

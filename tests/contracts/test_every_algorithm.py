@@ -109,7 +109,7 @@ def test_computing_transmitting_absent_and_idle_add_up_to_the_elapsed_time(exper
 def test_training_is_charged_whether_or_not_it_was_used(experiment: Experiment) -> None:
     training = rows(experiment, "training")
     outcomes = {row["outcome"] for row in training}
-    assert outcomes <= {"completed", "late", "lost"}
+    assert outcomes <= {"completed", "partial", "late", "lost"}
     profile = experiment.world.fleet.profile
     for row in training:
         assert row["energy_compute_j"] <= profile.compute_w * (row["end_s"] - row["start_s"]) * (1 + 1e-9)

@@ -43,9 +43,12 @@ class OwnModel(nn.Module):
 
 
 MODELS: list[Example | None] = [*examples("model"), None]
-OPTIMIZERS: list[dict[str, float]] = [
-    {"learning_rate": 0.1},
-    {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.01},
+# How a step is made, and the weight of the proximal term of all jobs but the first.
+STEPS: list[tuple[dict[str, float], float]] = [
+    ({"learning_rate": 0.1}, 0.0),
+    ({"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.01}, 0.0),
+    ({"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.01}, 2.0),
+    ({"learning_rate": 0.1}, 2.0),
 ]
 
 
@@ -73,15 +76,17 @@ def model(request: pytest.FixtureRequest) -> nn.Module:
         return pytest.skip(str(refusal))
 
 
-@pytest.fixture(scope="module", params=OPTIMIZERS, ids=["plain", "momentum-and-decay"])
+@pytest.fixture(scope="module", params=STEPS, ids=["plain", "momentum-and-decay", "all-terms", "proximal"])
 def jobs(model: nn.Module, request: pytest.FixtureRequest) -> list[TrainingJob]:
-    task = LearningTask(model, data(), OptimizerSettings(**request.param), batch_width=64)
+    optimizer, proximal_weight = request.param
+    task = LearningTask(model, data(), OptimizerSettings(**optimizer), batch_width=64)
     made = []
     for client, (plan, size) in enumerate(zip(PLANS, SHARD_SIZES, strict=True)):
         rng = np.random.default_rng(client)
         base = task.initial_state() + rng.normal(0.0, 0.02, task.layout.size).astype(np.float32)
         shard = np.sort(rng.choice(120, size, replace=False))
-        made.append(make_training_job(task, client, 0, 0, base, shard, plan, root_seed=5))
+        held = proximal_weight if client else 0.0
+        made.append(make_training_job(task, client, 0, 0, base, shard, plan, root_seed=5, proximal_weight=held))
     assert len({job.num_steps for job in made}) > 2
     return made
 

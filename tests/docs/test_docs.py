@@ -109,6 +109,8 @@ def flat_defaults(part: Settings, prefix: str = "") -> Iterator[tuple[str, str]]
         if isinstance(value, Settings):
             yield prefix + name, str(getattr(value, "kind", "a table"))
             yield from flat_defaults(value, f"{prefix}{name}.")
+        elif isinstance(value, bool):
+            yield prefix + name, str(value).lower()
         elif isinstance(value, float | int):
             yield prefix + name, f"{value:g}"
         else:

@@ -29,14 +29,14 @@ class BatchedKernel(Part):
     computes: ClassVar[bool] = True
 
     def family(self, job: Job) -> Family:
-        """Return the family of a job: its task, the width of its batches, and the arithmetic of its model."""
+        """Return the family of a job: task, width of the batches, proximal weight, and arithmetic of the model."""
         if isinstance(job, EvaluationJob):
             return evaluation_family(job.task, evaluate)
-        task, width = job.task, job.samples.shape[1]
+        task, shared = job.task, (job.samples.shape[1], job.proximal_weight)
         obstacle = _obstacle(task)
         if obstacle:
             return serial_family(task, obstacle)
-        return dense_family(task, width) if task.traits.layers else vmap_family(task, width)
+        return dense_family(task, *shared) if task.traits.layers else vmap_family(task, *shared)
 
 
 def _obstacle(task: LearningTask) -> str:

@@ -5,6 +5,8 @@ For one lane with layers z_l = x_l W_l^T + b_l, x_{l+1} = max(z_l, 0) and mean c
     D_L = (softmax(z_L) - one_hot(y)) / n,    D_l = (D_{l+1} W_{l+1}) * (z_l > 0)
     W_l <- (1 - rate decay) W_l - rate D_l^T x_l,    b_l likewise with x = 1
 
+A proximal term adds - rate mu (W_l - base) to the step, of the W_l before it.
+
 Every feature dimension is padded with zeros to a multiple of 16 numbers, 64 bytes. Matrix libraries choose
 their arithmetic by the alignment of their operands, so that without it the bits of a job would depend on
 its lane. Padding keeps itself: its weights have zero gradients, and padded classes a bias so low that their
@@ -17,7 +19,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, stretches
+from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, shared_by_lanes, stretches
 from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput
 from testbed.learning.linear_stack import LinearLayer
 from testbed.learning.task import LearningTask, OptimizerSettings, State
@@ -33,16 +35,20 @@ _CHUNK_BYTES: Final = 4e6
 _NEVER: Final = -1e30
 
 
-def dense_family(task: LearningTask, width: int) -> Family:
-    """Return the family of the jobs of a plain stack whose batches are `width` wide."""
+def dense_family(task: LearningTask, width: int, proximal_weight: float = 0.0) -> Family:
+    """Return the family of the jobs of a plain stack whose batches are `width` wide.
+
+    `proximal_weight` : of their objective; with it a lane also holds the parameters it started from.
+    """
     layers = task.traits.layers
     num_parameters = sum(_aligned(layer.num_outputs) * (_aligned(layer.num_inputs) + 1) for layer in layers)
     # Activations and their gradients; the inputs have none.
     num_activations = _aligned(layers[0].num_inputs) + 2 * sum(_aligned(layer.num_outputs) for layer in layers)
-    lane_bytes = 4 * (num_parameters + width * num_activations)
+    num_states = 2 if proximal_weight else 1
+    lane_bytes = 4 * (num_states * num_parameters + width * num_activations)
     return Family(
         task,
-        f"{task.name}/train/dense/{width}",
+        f"{task.name}/train/dense/{shared_by_lanes(width, proximal_weight)}",
         _train_lanes,
         max_jobs=max(MIN_LANES, int(_CHUNK_BYTES // lane_bytes)),
         min_lanes=MIN_LANES,
@@ -85,6 +91,9 @@ class _Stack:
         momentum = self.optimizer.momentum > 0
         self.weight_velocities = [torch.zeros_like(w) if momentum else None for w in self.weights]
         self.bias_velocities = [torch.zeros_like(b) if momentum else None for b in self.biases]
+        self.proximal_weight = lanes[0].proximal_weight
+        self.weight_bases = [w.clone() if self.proximal_weight else None for w in self.weights]
+        self.bias_bases = [b.clone() if self.proximal_weight else None for b in self.biases]
 
     def _load(self, layer: LinearLayer, name: str | None, lanes: Sequence[TrainingJob]) -> torch.Tensor:
         num_outputs = _aligned(layer.num_outputs)
@@ -152,28 +161,40 @@ class _Stack:
                 gradient = torch.bmm(outer, self.weights[position][:num_lanes])
                 if self.layers[position - 1].rectified:
                     gradient.mul_(inputs > 0)
-            self._update(self.weights, self.weight_velocities, position, outer.transpose(1, 2), inputs)
+            weight, velocity, base = (
+                self.weights[position],
+                self.weight_velocities[position],
+                self.weight_bases[position],
+            )
+            self._update(weight, velocity, base, outer.transpose(1, 2), inputs)
             if self.layers[position].bias is not None:
-                self._update(self.biases, self.bias_velocities, position, ones, outer)
+                bias, velocity, base = self.biases[position], self.bias_velocities[position], self.bias_bases[position]
+                self._update(bias, velocity, base, ones, outer)
 
     def _update(
         self,
-        tensors: list[torch.Tensor],
-        velocities: list[torch.Tensor | None],
-        position: int,
+        tensor: torch.Tensor,
+        velocity: torch.Tensor | None,
+        base: torch.Tensor | None,
         left: torch.Tensor,
         right: torch.Tensor,
     ) -> None:
-        """Descend along the gradient left @ right of tensor `position` in the lanes of `left`."""
-        rate, decay = self.optimizer.learning_rate, self.optimizer.weight_decay
-        tensor, velocity = tensors[position][: len(left)], velocities[position]
+        """Descend along the gradient left @ right of `tensor` in the lanes of `left`."""
+        num_lanes, rate, decay = len(left), self.optimizer.learning_rate, self.optimizer.weight_decay
+        tensor = tensor[:num_lanes]
+        # A difference, so that padding stays what it is; nor can it be lost in rounding where little has moved.
+        drift = None if base is None else tensor - base[:num_lanes]
         if velocity is None:
             tensor.baddbmm_(left, right, beta=1.0 - rate * decay, alpha=-rate)
+            if drift is not None:
+                tensor.add_(drift, alpha=-rate * self.proximal_weight)
             return
-        velocity = velocity[: len(left)]
+        velocity = velocity[:num_lanes]
         velocity.baddbmm_(left, right, beta=self.optimizer.momentum)
         if decay:
             velocity.add_(tensor, alpha=decay)
+        if drift is not None:
+            velocity.add_(drift, alpha=self.proximal_weight)
         tensor.add_(velocity, alpha=-rate)
 
 

@@ -12,7 +12,7 @@ import torch
 from testbed.learning.kernels.protocol import Chunk, TrainingJob
 from testbed.learning.task import LearningTask
 
-__all__ = ["MIN_LANES", "LaneBatches", "lanes_of", "stretches"]
+__all__ = ["MIN_LANES", "LaneBatches", "lanes_of", "shared_by_lanes", "stretches"]
 
 MIN_LANES = 2
 
@@ -21,6 +21,15 @@ def lanes_of(chunk: Chunk) -> tuple[TrainingJob, ...]:
     """Return the job of each lane; the last job fills the padding."""
     jobs = tuple(job for job in chunk.jobs if isinstance(job, TrainingJob))
     return jobs + (jobs[-1],) * (chunk.num_lanes - len(jobs))
+
+
+def shared_by_lanes(width: int, proximal_weight: float) -> str:
+    """Return what all lanes of a chunk have in common, as the name of their family says it.
+
+    >>> shared_by_lanes(64, 0.0), shared_by_lanes(64, 0.1)
+    ('64', '64/proximal-0.1')
+    """
+    return f"{width}/proximal-{float(proximal_weight)!r}" if proximal_weight else f"{width}"
 
 
 def stretches(num_steps: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:

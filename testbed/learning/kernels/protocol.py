@@ -7,7 +7,7 @@ jobs by one rule, the same for all kernels (`form_chunks`).
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
@@ -66,6 +66,8 @@ class TrainingJob:
     counts : (num_rows,) int64, how many samples of a row are valid.
     num_steps : optimiser steps, at least 1.
     torch_seed : seeds what the model's forward draws.
+    proximal_weight : mu of the proximal term that the objective contains, 0 for none; see
+        `OptimizerSettings`.
     """
 
     task: LearningTask
@@ -77,6 +79,7 @@ class TrainingJob:
     counts: npt.NDArray[np.int64]
     num_steps: int
     torch_seed: int
+    proximal_weight: float = 0.0
 
     def __post_init__(self) -> None:
         _frozen_state(self.task, self.parameters)
@@ -86,11 +89,28 @@ class TrainingJob:
             raise ValueError(f"a job needs one batch for all steps or one a step, got {found}")
         if not 1 <= self.counts.min() <= self.counts.max() <= width <= self.task.batch_width:
             raise ValueError(f"batches of {self.counts} in {width} columns, the task allows {self.task.batch_width}")
+        if not 0.0 <= self.proximal_weight < math.inf:
+            raise ValueError(f"proximal_weight = {self.proximal_weight!r}: must be at least 0 and finite")
 
     @property
     def num_samples(self) -> int:
         """Samples that all steps visit together: what the job's cost is proportional to."""
         return int(self.counts.sum()) * (self.num_steps // len(self.counts))
+
+    def samples_after(self) -> npt.NDArray[np.int64]:
+        """Return how many samples have been visited when each of the steps is done, (num_steps,)."""
+        return np.cumsum(np.broadcast_to(self.counts, self.num_steps))
+
+    def cut(self, num_steps: int) -> "TrainingJob":
+        """Return the first `num_steps` steps as a job of their own: the same batches from the same start.
+
+        Raises
+        ------
+        ValueError : the job does not have so many steps, or none is left.
+        """
+        if not 1 <= num_steps <= self.num_steps:
+            raise ValueError(f"num_steps = {num_steps}: must be 1 to {self.num_steps}, the steps of the job")
+        return replace(self, samples=self.samples[:num_steps], counts=self.counts[:num_steps], num_steps=num_steps)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

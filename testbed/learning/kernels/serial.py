@@ -65,7 +65,7 @@ def _train_each(chunk: Chunk) -> Sequence[Output]:
 def _train(job: TrainingJob) -> TrainingOutput:
     task = job.task
     model = task.load(job.parameters).train()
-    descent = _Descent(model, task.optimizer)
+    descent = _Descent(model, task.optimizer, job.proximal_weight)
     samples = torch.from_numpy(job.samples)
     batches = [row[:count] for row, count in zip(samples, job.counts.tolist(), strict=True)]
     first_loss = 0.0
@@ -90,11 +90,16 @@ def _forward(model: nn.Module, inputs: torch.Tensor, job: TrainingJob) -> Any:
 
 
 class _Descent:
-    """Stochastic gradient descent on a module's trainable parameters, as `torch.optim.SGD` does it."""
+    """Stochastic gradient descent on a module's trainable parameters, as `torch.optim.SGD` does it.
 
-    def __init__(self, model: nn.Module, settings: OptimizerSettings) -> None:
+    With a proximal weight mu the gradient of mu / 2 ||w - w_base||^2 is added, w_base the parameters as they are now.
+    """
+
+    def __init__(self, model: nn.Module, settings: OptimizerSettings, proximal_weight: float) -> None:
         self.settings = settings
+        self.proximal_weight = proximal_weight
         self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.bases = [p.detach().clone() for p in self.parameters] if proximal_weight else []
         self.velocities: list[torch.Tensor | None] = [None] * len(self.parameters)
 
     def step(self, loss: torch.Tensor) -> None:
@@ -108,6 +113,8 @@ class _Descent:
                     continue
                 if weight_decay:
                     gradient = gradient.add(parameter, alpha=weight_decay)
+                if self.bases:
+                    gradient = gradient.add(parameter - self.bases[position], alpha=self.proximal_weight)
                 if momentum:
                     velocity = self.velocities[position]
                     gradient = gradient.clone() if velocity is None else velocity.mul_(momentum).add_(gradient)

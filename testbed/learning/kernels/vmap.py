@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from testbed.learning.kernels.dense import ALIGNED_ENTRIES
-from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, stretches
+from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, shared_by_lanes, stretches
 from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput
 from testbed.learning.task import LearningTask, OptimizerSettings, State
 from testbed.learning.traits import lane_loss
@@ -37,12 +37,16 @@ def misaligned_tensor(task: LearningTask) -> str:
     return next((name for name, rank, size in sizes if rank > 1 and size % ALIGNED_ENTRIES), "")
 
 
-def vmap_family(task: LearningTask, width: int) -> Family:
-    """Return the family of the jobs of a model without a closed form whose batches are `width` wide."""
-    lane_bytes = 4 * (3 * task.layout.size + 2 * _padded(width) * task.traits.saved_entries_per_sample)
+def vmap_family(task: LearningTask, width: int, proximal_weight: float = 0.0) -> Family:
+    """Return the family of the jobs of a model without a closed form whose batches are `width` wide.
+
+    `proximal_weight` : of their objective; with it a lane also holds the parameters it started from.
+    """
+    num_states = 4 if proximal_weight else 3
+    lane_bytes = 4 * (num_states * task.layout.size + 2 * _padded(width) * task.traits.saved_entries_per_sample)
     return Family(
         task,
-        f"{task.name}/train/vmap/{width}",
+        f"{task.name}/train/vmap/{shared_by_lanes(width, proximal_weight)}",
         _train_lanes,
         max_jobs=max(MIN_LANES, int(_CHUNK_BYTES // lane_bytes)),
         min_lanes=MIN_LANES,
@@ -57,20 +61,22 @@ def _train_lanes(chunk: Chunk) -> Sequence[Output]:
     state = _load(task, lanes)
     trained = {name: state.pop(name) for name in task.trainable}
     velocities: _Tensors = {}
+    proximal_weight = lanes[0].proximal_weight
+    bases = {name: tensor.clone() for name, tensor in trained.items()} if proximal_weight else {}
     task.load(lanes[0].parameters).train()  # the template supplies what does not travel
     gradient_and_loss = torch.func.vmap(torch.func.grad_and_value(lane_loss(task.model)))
     results = np.empty((len(lanes), task.layout.size), dtype=np.float32)
     losses = np.empty(0, dtype=np.float32)
     for first, stop, alive, going_on in stretches([job.num_steps for job in lanes]):
         num_lanes = max(alive, MIN_LANES)
-        active, fixed, moving = (_prefix(tensors, num_lanes) for tensors in (trained, state, velocities))
+        active, fixed, moving, start = (_prefix(tensors, num_lanes) for tensors in (trained, state, velocities, bases))
         for step in range(first, stop):
             if step == first or len(batches) > 1:
                 batch = batches.gather(min(step, len(batches) - 1), num_lanes)
             gradients, loss = gradient_and_loss(active, fixed, *batch)
             if step == 0:
                 losses = loss.numpy()
-            _descend(active, moving, gradients, task.optimizer)
+            _descend(active, moving, gradients, task.optimizer, start, proximal_weight)
         velocities = moving
         _store(task, results, trained | state, going_on, alive)
     return [
@@ -95,12 +101,21 @@ def _prefix(tensors: _Tensors, num_lanes: int) -> _Tensors:
     return {name: tensor[:num_lanes] for name, tensor in tensors.items()}
 
 
-def _descend(active: _Tensors, velocities: _Tensors, gradients: _Tensors, optimizer: OptimizerSettings) -> None:
-    """Take one step in place; see `OptimizerSettings` for the equation."""
+def _descend(
+    active: _Tensors,
+    velocities: _Tensors,
+    gradients: _Tensors,
+    optimizer: OptimizerSettings,
+    bases: _Tensors,
+    proximal_weight: float,
+) -> None:
+    """Take one step in place; see `OptimizerSettings` for the equation. Without a proximal term `bases` is empty."""
     for name, tensor in active.items():
         gradient = gradients[name]
         if optimizer.weight_decay:
             gradient = gradient.add(tensor, alpha=optimizer.weight_decay)
+        if bases:
+            gradient = gradient.add(tensor - bases[name], alpha=proximal_weight)
         if optimizer.momentum:
             velocity = velocities.get(name)
             gradient = gradient if velocity is None else velocity.mul_(optimizer.momentum).add_(gradient)

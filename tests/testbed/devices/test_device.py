@@ -95,19 +95,19 @@ def test_a_paused_job_goes_on_where_it_stopped() -> None:
         ("absent", 9.0, 10.0),
         ("compute", 10.0, 14.0),
     ]
-    assert outcome == ("completed", 5, 0.0, 14.0, 100.0, 50.0)
+    assert outcome == ("completed", 5, 0.0, 14.0, 100.0, 50.0, 100.0)
 
 
 def test_a_restarted_job_begins_again_and_pays_for_both() -> None:
     outcome, spans = run_one((4.0, 7.0), on_loss="restart")
     assert spans == [("compute", 0.0, 4.0), ("absent", 4.0, 7.0), ("compute", 7.0, 17.0)]
-    assert outcome == ("completed", 3, 0.0, 17.0, 140.0, 70.0)
+    assert outcome == ("completed", 3, 0.0, 17.0, 140.0, 70.0, 100.0)
 
 
 def test_an_abandoned_job_is_lost_when_its_device_leaves_and_stays_charged() -> None:
     outcome, spans = run_one((4.0, 7.0), on_loss="abandon")
     assert spans == [("compute", 0.0, 4.0)]
-    assert outcome == ("lost", 1, 0.0, 4.0, 40.0, 20.0)
+    assert outcome == ("lost", 1, 0.0, 4.0, 40.0, 20.0, 0.0)
 
 
 @pytest.mark.parametrize("on_loss", LOSSES)
@@ -120,26 +120,26 @@ def test_a_device_that_is_away_starts_when_it_is_back(on_loss: OnLoss) -> None:
 @pytest.mark.parametrize("on_loss", LOSSES)
 def test_a_job_that_is_ready_when_its_device_leaves_is_ready(on_loss: OnLoss) -> None:
     outcome, _ = run_one((10.0, 20.0), on_loss=on_loss)
-    assert outcome == ("completed", 1, 0.0, 10.0, 100.0, 50.0)
+    assert outcome == ("completed", 1, 0.0, 10.0, 100.0, 50.0, 100.0)
 
 
 @pytest.mark.parametrize("on_loss", LOSSES)
 def test_a_device_that_never_comes_back_loses_its_job_at_once(on_loss: OnLoss) -> None:
     outcome, spans = run_one((4.0, None), on_loss=on_loss)
     assert spans == [("compute", 0.0, 4.0)]
-    assert outcome == ("lost", 1, 0.0, 4.0, 40.0, 20.0)
+    assert outcome == ("lost", 1, 0.0, 4.0, 40.0, 20.0, 0.0)
 
 
 def test_a_device_that_is_gone_from_the_start_spends_nothing_and_waits_for_nothing() -> None:
     outcome, spans = run_one((0.0, None), on_loss="pause")
     assert spans == []
-    assert outcome == ("lost", 0, 0.0, 0.0, 0.0, 0.0)
+    assert outcome == ("lost", 0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_a_job_is_late_at_its_deadline_and_pays_for_what_it_computed() -> None:
-    assert run_one(on_loss="pause", give_up_s=6.0)[0] == ("late", 1, 0.0, 6.0, 60.0, 30.0)
-    assert run_one((4.0, 9.0), on_loss="pause", give_up_s=6.0)[0] == ("late", 2, 0.0, 6.0, 40.0, 20.0)
-    assert run_one((4.0, 5.0), on_loss="restart", give_up_s=6.0)[0] == ("late", 3, 0.0, 6.0, 50.0, 25.0)
+    assert run_one(on_loss="pause", give_up_s=6.0)[0] == ("late", 1, 0.0, 6.0, 60.0, 30.0, 60.0)
+    assert run_one((4.0, 9.0), on_loss="pause", give_up_s=6.0)[0] == ("late", 2, 0.0, 6.0, 40.0, 20.0, 40.0)
+    assert run_one((4.0, 5.0), on_loss="restart", give_up_s=6.0)[0] == ("late", 3, 0.0, 6.0, 50.0, 25.0, 10.0)
 
 
 def test_a_job_that_is_ready_at_its_deadline_is_in_time() -> None:
@@ -201,6 +201,7 @@ def test_every_span_starts_exactly_when_its_cause_ended_whatever_happens(on_loss
     computing_s = sum(r["end_s"] - r["start_s"] for r in simulation.records.rows("span") if r["kind"] == "compute")
     assert sum(o.energy_j for o in outcomes) == pytest.approx(PROFILE.compute_w * computing_s)
     assert sum(o.flop for o in outcomes) == pytest.approx(7.3 * computing_s)
+    assert all(0.0 <= o.kept_flop <= o.flop for o in outcomes)
 
 
 @settings(deadline=None)
