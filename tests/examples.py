@@ -27,6 +27,10 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "air-fedavg": [{}, {"payload": "delta", "deadline_s": "2 min"}],
         "air-fedga": [{}, {"payload": "delta", "grouping": {"kind": "tier", "num_groups": 3}}],
         "fedavg": [{}, {"deadline_s": 60}],
+        "fedbuff": [{}, {"buffer_size": 3, "server_learning_rate": 0.5, "discount": "constant"}],
+        "fedga": [{}, {"scheduler": "best-of-starts", "grouping": {"kind": "tier", "num_groups": 3}}],
+        "fedsa": [{}, {"num_arrivals": 2}],
+        "tifl-sync": [{}, {"odds": "rank", "interval_rounds": 1, "credits": 1, "num_clients": 2}],
     },
     "availability": {
         "bernoulli-blocks": [
