@@ -1,2 +1,3 @@
 """Federated methods over orthogonal channels: `fedavg.py` is the one every other is compared with;
-`tifl.py` and `fedasync.py` are asynchronous by tier and by client."""
+`tifl.py` and `fedasync.py` are asynchronous by tier and by client, `fedsa.py` and `fedbuff.py` collect several clients'
+models first, `tifl_sync.py` chooses a tier a round, `fedga.py` puts a group's transfers in order."""
