@@ -22,6 +22,18 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "algorithms.federated.fedasync:Fedasync",
             "each client on its own, discounted by staleness (Xie et al., OPT 2020)",
         ),
+        "fedbuff": (
+            "algorithms.federated.fedbuff:Fedbuff",
+            "each client on its own, updates buffered by K and discounted (Nguyen et al., AISTATS 2022)",
+        ),
+        "fedga": (
+            "algorithms.federated.fedga:Fedga",
+            "groups with orthogonal transfers in magic-mirror order, asynchronous between groups (FedGA, 2023)",
+        ),
+        "fedsa": (
+            "algorithms.federated.fedsa:Fedsa",
+            "each client on its own, aggregated when K models have arrived (Ma et al., JSAC 2021)",
+        ),
         "fedprox": (
             "algorithms.federated.fedprox:Fedprox",
             "fedavg held near the round's model, stragglers' partial work counts (Li et al., MLSys 2020)",
@@ -29,6 +41,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "tifl": (
             "algorithms.federated.tifl:Tifl",
             "latency tiers with orthogonal uploads, asynchronous between tiers (Ma et al., IPDPS 2025)",
+        ),
+        "tifl-sync": (
+            "algorithms.federated.tifl_sync:TiflSync",
+            "one latency tier a round, chosen by accuracy and credits, synchronous (Chai et al., HPDC 2020)",
         ),
         "fedavg": (
             "algorithms.federated.fedavg:Fedavg",

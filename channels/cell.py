@@ -153,6 +153,21 @@ class Cell:
         """Return |h^|, the amplitudes that `devices` believe in when they invert, (len(devices),)."""
         return np.abs(self._channels.belief(devices, self._channels.block(time_s)))
 
+    def foresee_upload_s(self, power_gains: npt.NDArray[np.float64], bits: float) -> npt.NDArray[np.float64]:
+        """Return how long a digital upload of `bits` in the whole band takes at constant power gains [s].
+
+        `power_gains : (num_devices,)` |h|^2. Our choice: a gain below the outage floor counts as the floor, since
+        nobody knows how long the outage will last.
+        """
+        return self._digital.foresee_s(power_gains, bits)
+
+    def foresee_download_s(self, receivers: Sequence[int], bits: float) -> npt.NDArray[np.float64]:
+        """Return how long each receiver's own delivery takes if its channel stays as now, `(num_receivers,)` [s].
+
+        Zero unless the downlink serves one after another.
+        """
+        return self._downlink.foresee_s(self._air, receivers, bits)
+
     def take_turn(self, holder: str, cause_id: int) -> Generator[simpy.Event, Any, Turn]:
         """Wait for the multiple-access channel and return the turn (`Medium.take_turn`)."""
         return self._mac.take_turn(holder, cause_id)

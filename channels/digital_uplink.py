@@ -14,6 +14,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import simpy
 
 from channels.absence import Absence, window_of
@@ -81,6 +83,12 @@ class DigitalUplink:
                 uses = 0.0  # they all share the band: the first row counts it
             uploads.append(Upload(span_id, start_s, ended_s, energy_j, plan.delivered))
         return uploads
+
+    def foresee_s(self, power_gains: npt.NDArray[np.float64], bits: float) -> npt.NDArray[np.float64]:
+        """Return the bits over the Shannon rate of the whole band at power gains |h|^2, at least the outage floor's."""
+        band_hz, min_snr = self.channels.uplink.bandwidth_hz, db_to_linear(self.channels.uplink.min_snr_db)
+        ratios = [snr(self.power_w, float(gain), self.noise_psd_w_per_hz * band_hz) for gain in power_gains]
+        return np.array([bits / shannon_rate_bit_per_s(band_hz, max(ratio, min_snr)) for ratio in ratios])
 
     def _plan(self, sender: int, bits: float, start_s: float, num_shares: int) -> Transmission:
         uplink = self.channels.uplink

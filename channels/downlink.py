@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Protocol, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from channels.absence import Absence, Window, window_of
@@ -54,11 +56,26 @@ class Downlink(Protocol):
         """Deliver `bits` to every receiver that is or will be there; return the deliveries."""
         ...
 
+    def foresee_s(self, air: DownlinkAir, receivers: Sequence[int], bits: float) -> npt.NDArray[np.float64]:
+        """Return how long each receiver's own delivery would take if its channel stayed as now, `(num_receivers,)` [s].
 
-class FreeDownlink(Part):
-    """Costs no time and no energy; the cause passes through to every receiver, the bits are recorded."""
+        Zero where nobody has a delivery of its own. Asking changes nothing.
+        """
+        ...
+
+
+class _TogetherDownlink(Part):
+    """What downlinks share that serve everybody at once: no receiver has a delivery of its own."""
 
     one_by_one: ClassVar[bool] = False
+
+    def foresee_s(self, air: DownlinkAir, receivers: Sequence[int], bits: float) -> npt.NDArray[np.float64]:
+        """Return zeros: there is nothing to put in order."""
+        return np.zeros(len(receivers))
+
+
+class FreeDownlink(_TogetherDownlink):
+    """Costs no time and no energy; the cause passes through to every receiver, the bits are recorded."""
 
     kind: str = "free"
 
@@ -96,15 +113,17 @@ class _RadioDownlink(Part, ABC):
     def _transmit(self, air: DownlinkAir, turn: Turn, receivers: Sequence[int], bits: float) -> Waiting:
         """Send to receivers that are there; return the deliveries."""
 
+    def _rate_bit_per_s(self, air: DownlinkAir, receivers: Sequence[int], block: int) -> float:
+        ratio = snr(self.power_w, air.links.power_gain(receivers, block), self.noise_psd_w_per_hz * self.bandwidth_hz)
+        return shannon_rate_bit_per_s(self.bandwidth_hz, ratio)
+
     def _radiate(
         self, air: DownlinkAir, turn: Turn, receivers: Sequence[int], bits: float, window: Window | None
     ) -> Waiting:
         """Send to all `receivers` at the rate of the weakest; return the transmission."""
-        noise_power_w = self.noise_psd_w_per_hz * self.bandwidth_hz
 
         def rate_of_block(block: int) -> float:
-            ratio = snr(self.power_w, air.links.power_gain(receivers, block), noise_power_w)
-            return shannon_rate_bit_per_s(self.bandwidth_hz, ratio)
+            return self._rate_bit_per_s(air, receivers, block)
 
         start_s = air.simulation.now_s
         windows = () if window is None else (window,)
@@ -127,13 +146,11 @@ class _RadioDownlink(Part, ABC):
         return sent
 
 
-class BroadcastDownlink(_RadioDownlink):
+class BroadcastDownlink(_RadioDownlink, _TogetherDownlink):
     """One transmission for all, at the Shannon rate of the weakest recipient, block by block.
 
     Our choice: who is there when a broadcast starts is counted as receiving it to its end.
     """
-
-    one_by_one: ClassVar[bool] = False
 
     kind: str = "broadcast"
 
@@ -148,6 +165,11 @@ class UnicastDownlink(_RadioDownlink):
     one_by_one: ClassVar[bool] = True
 
     kind: str = "unicast"
+
+    def foresee_s(self, air: DownlinkAir, receivers: Sequence[int], bits: float) -> npt.NDArray[np.float64]:
+        """Return the bits over each receiver's Shannon rate in the present block [s]."""
+        block = air.links.block(air.simulation.now_s)
+        return np.array([bits / self._rate_bit_per_s(air, [receiver], block) for receiver in receivers])
 
     def _transmit(self, air: DownlinkAir, turn: Turn, receivers: Sequence[int], bits: float) -> Waiting:
         deliveries: Deliveries = {}

@@ -38,6 +38,10 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"selection": "energy-aware"},
         ],
         "fedprox": [{}, {"proximal_weight": 1, "deadline_s": 5}],
+        "fedbuff": [{}, {"buffer_size": 3, "server_learning_rate": 0.5, "discount": "constant"}],
+        "fedga": [{}, {"scheduler": "best-of-starts", "grouping": {"kind": "tier", "num_groups": 3}}],
+        "fedsa": [{}, {"num_arrivals": 2}],
+        "tifl-sync": [{}, {"odds": "rank", "interval_rounds": 1, "credits": 1, "num_clients": 2}],
     },
     "availability": {
         "bernoulli-blocks": [

@@ -7,8 +7,9 @@ algorithm 2. Client i takes local gradient steps on (equation 2)
 
 and may solve it inexactly: a client that is not ready by the deadline takes part with fewer steps (the gamma_i-inexact
 solutions of definition 2) instead of being dropped. Deviations, our choice: all clients take part unless `selection`
-says otherwise, weighted by their data (the paper samples some by these weights and takes the plain mean); the deadline is a time, so who is a straggler
-and how far it comes follows from its speed and its absences (the paper draws both); only whole steps count.
+says otherwise, weighted by their data (the paper samples some by these weights and takes the plain mean); the deadline
+is a time, so who is a straggler and how far it comes follows from its speed and its absences (the paper draws both);
+only whole steps count.
 
 mu = 0 without a deadline is FedAvg, byte for byte. Expected results: `tests/algorithms/test_fedprox.py`.
 """

@@ -2,7 +2,8 @@
 
 Read `context.py` first: what is known when a round begins (`SelectionContext`), what a rule remembers between rounds
 (`EnergyQueues`, held by the caller) and the protocol `Selection`. Then one rule a file: `everybody.py`,
-`random_subset.py`, `fastest.py`, and `energy_aware.py` with the Lyapunov rule of the baseline Dynamic.
+`random_subset.py`, `fastest.py`, and `energy_aware.py` with the Lyapunov rule of the baseline Dynamic. `tier_odds.py`
+chooses a tier instead of clients, for TiFL.
 """
 
 from algorithms.selection.context import EnergyQueues, Selection, SelectionContext

@@ -1,8 +1,8 @@
 """The federation: one server, its clients, one radio cell - and the verbs in which a method is written.
 
 A method's processes say, in the paper's order: `broadcast` a model to a group, `train` it there, `take_turn` on the
-uplink, transmit (`over_the_air` or `upload`), `server.mix` the result. Each verb is a SimPy generator that
-waits the modelled time, keeps the records, and passes on which span released which.
+uplink, transmit (`over_the_air` or `upload`, in `uploads.py`), `server.mix` the result. Each verb is a SimPy generator
+that waits the modelled time, keeps the records, and passes on which span released which.
 
 Absence: a member that is away at the broadcast sits the round out; one that leaves while computing pauses (or as
 `devices.on_loss` says); one that is away when its group transmits is left out and the weights are renormalised. Each
@@ -10,27 +10,27 @@ is a row of `participation`. A member that is there and not chosen is not left o
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar, Literal, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import simpy
 
 from algorithms.grouping.problem import Grouping, GroupingProblem
-from algorithms.power_control.plan import Plan
+from algorithms.schedules.magic_mirror import RoundTimes
 from algorithms.worlds.algorithm import Algorithm
-from algorithms.worlds.channel_state import channel_state
 from algorithms.worlds.group import Group
-from algorithms.worlds.round import Base, Results, RoundTurn, Trained
+from algorithms.worlds.round import Base, Results, Trained
 from algorithms.worlds.rows import AGGREGATION, CLIENT, GROUP, MEMBERSHIP, PARTICIPATION
 from algorithms.worlds.server import Server
 from algorithms.worlds.settings import FederationSettings
-from channels.aircomp import aggregation_error
+from algorithms.worlds.uploads import Uploads
 from channels.cell import Cell
 from channels.downlink import Deliveries
 from testbed.devices.availability import Absences
 from testbed.devices.fleet import Fleet
 from testbed.layout import FloatArray
+from testbed.learning.evaluation import client_accuracies
 from testbed.learning.workload import Workload
 from testbed.records import NO_CAUSE, TRAINING
 from testbed.simulation import Process, Simulation
@@ -44,7 +44,7 @@ FLOAT32_BITS = 32
 Choice: TypeAlias = Callable[[tuple[int, ...]], Sequence[int]]
 
 
-class Federation:
+class Federation(Uploads):
     """The world of a server and its clients; groups are numbered, a client's id is its device's."""
 
     Settings: ClassVar = FederationSettings
@@ -62,6 +62,7 @@ class Federation:
         self.one_by_one = channel.downlink.one_by_one
         self.server = Server(simulation, workload.initial_state, workload.watch)
         self.payload_bits = float(FLOAT32_BITS * workload.num_entries)
+        self._released = {}
         self._record_training = simulation.records.open(TRAINING)
         self._record_aggregation = simulation.records.open(AGGREGATION)
         self._record_participation = simulation.records.open(PARTICIPATION)
@@ -81,9 +82,12 @@ class Federation:
         """Settle the devices' accounts when the run is over."""
         self.fleet.close(self.simulation.now_s)
 
-    def form_groups(self, grouping: Grouping) -> list[Group]:
-        """Return the groups that `grouping` makes of the clients from their speeds and data, and record them."""
-        workload, upload_s = self.workload, self.cell.airtime_s
+    def form_groups(self, grouping: Grouping, upload_s: float | None = None) -> list[Group]:
+        """Return the groups that `grouping` makes of the clients from their speeds and data, and record them.
+
+        `upload_s` : what a group's upload adds to its period, as planned [s]; None: the airtime of a superposition.
+        """
+        workload, upload_s = self.workload, self.cell.airtime_s if upload_s is None else upload_s
         training_s = self.fleet.training_time_s(workload.job_flop)
         sizes, histograms = (
             workload.data_sizes.astype(np.float64),
@@ -154,98 +158,74 @@ class Federation:
                 self._left_out(base.group, [result.client], result.outcome, result.ready_s)
         return Results(base, tuple(trained), cause_id)
 
-    def take_turn(self, results: Results) -> Process:
-        """Wait for the uplink on behalf of those who are ready; return the `RoundTurn` (empty if nobody is there)."""
-        base = results.base
-        if not results.trained:
-            return RoundTurn(base, ())
-        mac_turn = yield from self.cell.take_turn(f"group-{base.group.index}", results.cause_id)
-        now_s = self.simulation.now_s
-        here = tuple(member for member in results.trained if self._is_here(member.client))
-        for member in results.trained:
-            if now_s > member.ready_s:
-                entity = f"device-{member.client}"
-                self.simulation.records.span(entity, "wait", member.ready_s, now_s, member.span_id)
-        absent = {m.client for m in results.trained} - {m.client for m in here}
-        self._left_out(base.group, absent, "absent-at-transmission")
-        if not here:
-            mac_turn.close()
-            return RoundTurn(base, ())
-        turn = RoundTurn(base, here, mac_turn)
-        turn.channel_state = channel_state(self.cell, turn.clients, now_s)
-        return turn
+    def train_and_upload(self, base: Base, order: Sequence[int]) -> Process:
+        """Train `base` on everyone who received it and let them upload in `order`, over TDMA, in a pipeline.
 
-    def over_the_air(self, turn: RoundTurn, signals: FloatArray, plan: Plan) -> Process:
-        """Let the turn's clients transmit `signals : (num_clients, num_entries)` at once; return the estimate r y.
+        All deliveries come before the first upload. Then each upload starts when the one before it has ended, its
+        client has trained and the uplink is free: nobody waits for the slowest. Between two uploads the uplink is
+        free for other groups. Returns the `RoundTurn` of what arrived; the uplink is not held any more.
 
-        Those whom the plan silences do not transmit; `turn.delivered` holds the others. If it silences everybody,
-        nothing is sent and the estimate is zero.
+        Our choice: the order stands even if a client turns out slower than foreseen, and those after it wait; one
+        that is lost, or away when its turn comes, is left out.
         """
-        assert turn.mac_turn is not None and turn.channel_state is not None
-        active = np.flatnonzero(plan.active)
-        group = turn.base.group
-        clients = [turn.clients[i] for i in active]
-        self._left_out(group, set(turn.clients) - set(clients), "silenced")
-        if not clients:
-            return np.zeros(signals.shape[1])
-        sender = f"group-{group.index}"
-        reception = yield from self.cell.superpose(
-            turn.mac_turn,
-            clients,
-            signals[active],
-            plan.gains[active],
-            sender,
-            group=turn.clients,
-            noiseless=plan.noiseless,
-        )
-        turn.delivered, turn.span_id = clients, reception.span_id
-        turn.energies_j = dict(zip(clients, reception.energies_j.tolist(), strict=True))
-        turn.norms = dict(zip(clients, np.linalg.norm(signals[active], axis=1).tolist(), strict=True))
-        estimate = plan.receive_scale * reception.received
-        weights = group.weights(clients)
-        error = aggregation_error(reception.received, plan.receive_scale, weights, signals[active])
-        wanted_energy = float(np.sum((weights @ signals[active]) ** 2))
-        alignment = plan.receive_scale * float(plan.gains[active] @ reception.per_gain)
-        self._record_aggregation(
-            reception.span_id,
-            self.server.version + 1,
-            group.index,
-            len(clients),
-            0.0 if plan.noiseless else self.cell.noise_energy_j,
-            plan.receive_scale,
-            alignment,
-            error.nmse,
-            plan.predicted_squared_error / wanted_energy if wanted_energy > 0 else math.nan,
-        )
-        return estimate
+        if missing := set(base.arrivals) - set(order):
+            raise ValueError(f"the order of uploads leaves out {sorted(missing)}, who are about to train")
+        received = {client: self.simulation.event(f"the model at device-{client}") for client in base.arrivals}
+        members = {
+            client: self.simulation.start(
+                self._train_member(base, client, received=received[client]), f"device-{client}"
+            )
+            for client in base.arrivals
+        }
+        delivered = yield self.simulation.env.all_of(received.values())
+        _, last_id = max(delivered.values(), default=(0.0, NO_CAUSE))  # when [s], and by which span
+        present = [client for client in order if client in members]
+        return (yield from self._upload_in_order(base, members, present, last_id))
 
-    def upload(self, turn: RoundTurn, access: Literal["tdma", "ofdma"]) -> Process:
-        """Let the turn's clients upload their models digitally; return those that arrived.
+    def foresee_round(self, clients: Sequence[int]) -> RoundTimes:
+        """Return how long download, training and upload of `clients` would take if all stayed as it is now.
 
-        `access` : one after another (tdma), or side by side in equal shares of the band (ofdma).
-        Returns `(num_delivered, num_entries)`; `turn.delivered` says whose they are.
+        Downloads count only where they are made one by one. Training is that of a device that does not go away.
+        Asking changes nothing.
         """
-        assert turn.mac_turn is not None
-        learnt = turn.models
-        if access == "ofdma":
-            cause_id = turn.mac_turn.cause_id
-            uploads = yield from self.cell.send_up_ofdma(turn.mac_turn, turn.clients, self.payload_bits, cause_id)
-        else:
-            uploads = []
-            for client in turn.clients:
-                cause_id = turn.mac_turn.cause_id
-                upload = yield from self.cell.send_up(turn.mac_turn, client, self.payload_bits, cause_id)
-                uploads.append(upload)
-        turn.span_id = uploads[-1].span_id
-        turn.energies_j = {c: upload.energy_j for c, upload in zip(turn.clients, uploads, strict=True)}
-        arrived = [upload.delivered for upload in uploads]
-        turn.delivered = [client for client, there in zip(turn.clients, arrived, strict=True) if there]
-        self._left_out(turn.base.group, set(turn.clients) - set(turn.delivered), "undelivered")
-        return learnt[np.array(arrived)]
+        gains = self.cell.believed_amplitudes(clients, self.simulation.now_s) ** 2
+        return RoundTimes(
+            self.cell.foresee_download_s(clients, self.payload_bits),
+            self.fleet.training_time_s(self.workload.job_flop)[list(clients)],
+            self.cell.foresee_upload_s(gains, self.payload_bits),
+        )
+
+    @property
+    def mean_upload_s(self) -> float:
+        """How long one digital upload in the whole band takes, the mean over clients at their mean gains [s]."""
+        gains = self.cell.mean_power_gains(range(len(self.fleet)))
+        return float(self.cell.foresee_upload_s(gains, self.payload_bits).mean())
+
+    def evaluate(self, groups: Sequence[Group]) -> FloatArray:
+        """Return the accuracy of the current global model on each group's own mix of labels, `(num_groups,)`.
+
+        What the test set says of the members' pooled label mix (`testbed.learning.evaluation.client_accuracies`). It is
+        a job like any other and costs no simulated time; asking reads trained values, so whatever is decided by it
+        belongs to a method whose `reads_trained_values` is true. Without arithmetic (kernel `none`) all are 0.
+        """
+        output = self.workload.evaluator.evaluate_current().value()
+        if output is None:
+            return np.zeros(len(groups))
+        histograms = self.workload.label_histograms
+        pooled = np.stack([histograms[list(group.members)].sum(axis=0) for group in groups])
+        return client_accuracies(output, pooled)
 
     # -- what the verbs are made of --------------------------------------------------------------------------------
 
-    def _train_member(self, base: Base, client: int, give_up_s: float, mu: float, partial_work: bool) -> Process:
+    def _train_member(
+        self,
+        base: Base,
+        client: int,
+        give_up_s: float = math.inf,
+        mu: float = 0.0,
+        partial_work: bool = False,
+        received: simpy.Event | None = None,
+    ) -> Process:
         cause_id = base.arrivals[client]
         if self.one_by_one:
             delivery = self.simulation.start(
@@ -256,8 +236,12 @@ class Federation:
                 return Trained(client, "late", self.simulation.now_s, NO_CAUSE, None)
             deliveries: Deliveries = delivery.value or {}
             if client not in deliveries:
+                if received is not None:
+                    received.succeed((self.simulation.now_s, NO_CAUSE))
                 return Trained(client, "lost", self.simulation.now_s, NO_CAUSE, None)
             cause_id, _ = deliveries[client]
+        if received is not None:
+            received.succeed((self.simulation.now_s, cause_id))
         job = self.workload.next_job(client, base.version, base.vector, mu)
         flop = self.workload.flop_of(job)
         earliest_s = self.simulation.now_s + flop / self.fleet.flop_per_s[client]
@@ -284,7 +268,7 @@ class Federation:
             yield event | self.simulation.env.timeout(max(0.0, give_up_s - self.simulation.now_s))
 
     def _wait_for_somebody(self, group: Group) -> Process:
-        cause_id, start_s = self.server.cause_id, self.simulation.now_s
+        cause_id, start_s = self._released_by(group), self.simulation.now_s
         while not any(self._is_here(client) for client in group.members):
             now_s = self.simulation.now_s
             returns_s = min(self.absences.next_change_s(client, now_s) for client in group.members)
@@ -292,11 +276,3 @@ class Federation:
         if self.simulation.now_s > start_s:
             cause_id = self.simulation.records.span("server", "wait", start_s, self.simulation.now_s, cause_id)
         return cause_id
-
-    def _is_here(self, client: int) -> bool:
-        return self.absences.is_available(client, self.simulation.now_s)
-
-    def _left_out(self, group: Group, clients: Iterable[int], status: str, time_s: float | None = None) -> None:
-        when_s = self.simulation.now_s if time_s is None else time_s
-        for client in sorted(clients):
-            self._record_participation(when_s, group.index, client, status, self.server.version)

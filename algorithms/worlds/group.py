@@ -1,7 +1,7 @@
 """A group: clients that train on the same global version and transmit together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,17 @@ class Group:
     index: int
     members: tuple[int, ...]
     data_sizes: npt.NDArray[np.int64]
+
+    def only(self, client: int) -> "Group":
+        """Return the group of one member alone, under the same number: for methods that serve members one by one.
+
+        Raises
+        ------
+        ValueError : it is no member.
+        """
+        if client not in self.members:
+            raise ValueError(f"client {client} is no member of group {self.index}")
+        return replace(self, members=(client,))
 
     def weights(self, clients: Sequence[int]) -> npt.NDArray[np.float64]:
         """Return the aggregation weights a_i = d_i / sum d of `clients`, which sum to one."""

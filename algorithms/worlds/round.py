@@ -11,7 +11,7 @@ from algorithms.worlds.group import Group
 from channels.turn import Turn
 from testbed.learning.jobs import Handle, TrainingOutput
 
-__all__ = ["Base", "Results", "RoundTurn", "Trained"]
+__all__ = ["Arrival", "Base", "Results", "RoundTurn", "Trained"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,22 @@ class Trained:
         if self.handle is None:
             raise RuntimeError(f"client {self.client} trained nothing")
         return self.handle.value().parameters
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One client's model as it reached the server: what, from which base, by which span, and when that ended [s]."""
+
+    client: int
+    base: Base
+    model: npt.NDArray[np.float32]  # (num_entries,)
+    span_id: int
+    time_s: float
+
+    @property
+    def update(self) -> npt.NDArray[np.float64]:
+        """New minus old, `(num_entries,)`."""
+        return self.model.astype(np.float64) - self.base.vector
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from testbed.records import Schema
 
-__all__ = ["AGGREGATION", "CLIENT", "GROUP", "MEMBERSHIP", "PARTICIPATION", "SELECTION", "VERSION"]
+__all__ = ["AGGREGATION", "CLIENT", "CONTRIBUTION", "GROUP", "MEMBERSHIP", "PARTICIPATION", "SELECTION", "VERSION"]
 
 VERSION = Schema.of(
     "version",
@@ -10,14 +10,25 @@ VERSION = Schema.of(
     version=("int", "number t of the global model this update made"),
     time_s=("float", "simulated time of the update [s]"),
     group=("int", "group whose members were aggregated"),
-    base_version=("int", "version l_t on which they had trained"),
+    base_version=("int", "version l_t on which they had trained; the oldest, if they differ"),
     staleness=("int", "global versions missed, tau_t = t - 1 - l_t"),
     num_active=("int", "members whose update is in it"),
     num_members=("int", "members of the group"),
-    mixing_weight=("float", "share beta of the new model taken from the group"),
+    mixing_weight=("float", "share beta of the new model taken from the group, or sum of the weights of added updates"),
     progress_norm=("float", "beta ||w_group - base||: what the group added"),
     pull_back_norm=("float", "beta ||w_(t-1) - base||: what mixing with a stale base took back"),
     span_id=("int", "the transmission that delivered it"),
+)
+
+CONTRIBUTION = Schema.of(
+    "contribution",
+    "One row per model in a global update, for methods that collect models of different bases.",
+    version=("int", "number t of the global model it went into"),
+    client=("int", "client = device id"),
+    base_version=("int", "version on which it had trained"),
+    staleness=("int", "global versions it had missed, t - 1 - base_version"),
+    weight=("float", "what its model or update was multiplied with"),
+    span_id=("int", "the upload that delivered it"),
 )
 
 AGGREGATION = Schema.of(

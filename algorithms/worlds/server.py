@@ -1,13 +1,16 @@
-"""The server: the global model, its versions and the rule by which a group model enters it."""
+"""The server: the global model, its versions and the rules by which what arrives enters it."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from algorithms.worlds.round import RoundTurn
-from algorithms.worlds.rows import VERSION
+from algorithms.aggregation.weighted_mean import weighted_mean
+from algorithms.worlds.group import Group
+from algorithms.worlds.round import Arrival, RoundTurn
+from algorithms.worlds.rows import CONTRIBUTION, VERSION
 from testbed.layout import FloatArray
 from testbed.records import NO_CAUSE
 from testbed.simulation import Simulation
@@ -28,10 +31,16 @@ class Server:
     ) -> None:
         self._simulation = simulation
         self._append = simulation.records.open(VERSION)
+        self._record_contribution = simulation.records.open(CONTRIBUTION)
         self._watch = watch
         self.vector = initial
         self.version = 0
-        self.cause_id = NO_CAUSE  # the span whose end made the current version
+        self._made_by, self._made_s = NO_CAUSE, -math.inf  # the span whose end made the current version, and when
+
+    @property
+    def cause_id(self) -> int:
+        """The span whose end made the current version, if that was at this instant; else no cause."""
+        return self._made_by if self._made_s == self._simulation.now_s else NO_CAUSE
 
     def publish(self) -> None:
         """Make the current version known."""
@@ -54,21 +63,106 @@ class Server:
             raise ValueError(f"mixing weight must be in (0, 1], got {weight}")
         before = self.vector.astype(np.float64)
         base = turn.base.vector.astype(np.float64)
-        self.vector = ((1.0 - weight) * before + weight * group_model).astype(np.float32)
-        staleness = self.version - turn.base.version
-        self.version += 1
-        self.cause_id = turn.span_id
-        self._append(
-            self.version,
-            self._simulation.now_s,
-            turn.base.group.index,
+        self._advance(
+            (1.0 - weight) * before + weight * group_model,
+            turn.base.group,
             turn.base.version,
-            staleness,
             len(turn.delivered),
-            len(turn.base.group.members),
             weight,
             weight * float(np.linalg.norm(group_model - base)),
             weight * float(np.linalg.norm(before - base)),
             turn.span_id,
+            self._simulation.now_s,
+        )
+
+    def mix_arrivals(self, group: Group, arrivals: Sequence[Arrival]) -> None:
+        """Advance to w_t = (1 - A) w_(t-1) + sum_i alpha_i w^i with A = sum_i alpha_i, alpha_i = d_i / D.
+
+        Parameters
+        ----------
+        group : of which the arrivals' clients are members.
+        arrivals : at least one, of distinct clients, with bases of any age; summed in the order of clients.
+        """
+        arrivals = sorted(arrivals, key=lambda arrival: arrival.client)
+        clients = [arrival.client for arrival in arrivals]
+        shares, total = np.array([group.share_of([client]) for client in clients]), group.share_of(clients)
+        mean = weighted_mean(np.stack([arrival.model for arrival in arrivals]), shares)
+        before = self.vector.astype(np.float64)
+        pulled = np.stack([before - arrival.base.vector for arrival in arrivals])
+        self._advance(
+            (1.0 - total) * before + total * mean,
+            group,
+            min(arrival.base.version for arrival in arrivals),
+            len(arrivals),
+            total,
+            float(np.linalg.norm(shares @ np.stack([arrival.update for arrival in arrivals]))),
+            float(np.linalg.norm(shares @ pulled)),
+            *self._collect(arrivals, shares),
+        )
+
+    def add_updates(self, group: Group, arrivals: Sequence[Arrival], weights: npt.NDArray[np.float64]) -> None:
+        """Advance to w_t = w_(t-1) + sum_i a_i (w^i - base_i); nothing is pulled back.
+
+        Parameters
+        ----------
+        group : of which the arrivals' clients are members.
+        arrivals : at least one; a client may be among them more than once.
+        weights : (num_arrivals,) a_i > 0; they need not sum to one.
+        """
+        if len(arrivals) == 0 or len(arrivals) != len(weights) or not (weights > 0).all():
+            raise ValueError(f"need one positive weight per arrival and at least one, got {weights}")
+        step = weights @ np.stack([arrival.update for arrival in arrivals])
+        self._advance(
+            self.vector.astype(np.float64) + step,
+            group,
+            min(arrival.base.version for arrival in arrivals),
+            len(arrivals),
+            float(weights.sum()),
+            float(np.linalg.norm(step)),
+            0.0,
+            *self._collect(arrivals, weights),
+        )
+
+    def _collect(self, arrivals: Sequence[Arrival], weights: npt.NDArray[np.float64]) -> tuple[int, float]:
+        """Record what each contributes to the version about to be made; return the last one's span and its end [s]."""
+        for arrival, weight in zip(arrivals, weights.tolist(), strict=True):
+            base_version = arrival.base.version
+            staleness = self.version - base_version
+            self._record_contribution(
+                self.version + 1, arrival.client, base_version, staleness, weight, arrival.span_id
+            )
+        last = max(arrivals, key=lambda arrival: arrival.time_s)
+        return last.span_id, last.time_s
+
+    def _advance(
+        self,
+        vector: npt.NDArray[np.float64],
+        group: Group,
+        base_version: int,
+        num_active: int,
+        weight: float,
+        progress_norm: float,
+        pull_back_norm: float,
+        span_id: int,
+        delivered_s: float,
+    ) -> None:
+        staleness = self.version - base_version
+        self.vector = vector.astype(np.float32)
+        self.version += 1
+        self._made_by, self._made_s = span_id, self._simulation.now_s
+        if delivered_s < self._made_s:  # the server had hoped for more
+            self._made_by = self._simulation.records.span("server", "wait", delivered_s, self._made_s, span_id)
+        self._append(
+            self.version,
+            self._simulation.now_s,
+            group.index,
+            base_version,
+            staleness,
+            num_active,
+            len(group.members),
+            weight,
+            progress_norm,
+            pull_back_norm,
+            span_id,
         )
         self.publish()

@@ -16,7 +16,7 @@ from testbed.learning.kernels.protocol import EvaluationJob, EvaluationOutput
 from testbed.learning.task import LearningTask, State
 from testbed.records import Recorder, Schema
 
-__all__ = ["EVALUATION", "Evaluator", "evaluation_metrics"]
+__all__ = ["EVALUATION", "Evaluator", "client_accuracies", "evaluation_metrics"]
 
 EVALUATION: Final = Schema.of(
     "evaluation",
@@ -55,12 +55,30 @@ def evaluation_metrics(output: EvaluationOutput, histograms: npt.NDArray[np.int6
     metrics = {"accuracy": float(output.num_correct.sum() / output.num_samples.sum()), "loss": output.loss}
     for label, accuracy in zip(np.flatnonzero(tested), class_accuracies, strict=True):
         metrics[f"accuracy_class_{label}"] = float(accuracy)
+    clients = client_accuracies(output, histograms)
+    if not np.isnan(clients).all():
+        metrics["client_accuracy_p10"] = float(np.nanpercentile(clients, _UNLUCKY_PERCENTILE))
+    return metrics
+
+
+def client_accuracies(output: EvaluationOutput, histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return sum_k lambda_ik accuracy_class_k of each mix of labels, (num_mixes,); NaN where no class is tested.
+
+    Parameters
+    ----------
+    output : the counts of the test set.
+    histograms : (num_mixes, num_classes) samples of each label, of a client or of several pooled.
+
+    >>> client_accuracies(EvaluationOutput(0.5, np.array([8, 2]), np.array([10, 10])), np.array([[3, 1]])).round(3)
+    array([0.65])
+    """
+    tested = output.num_samples > 0
     mixes = histograms[:, tested].astype(np.float64)
     totals = mixes.sum(axis=1)
-    if np.any(totals > 0):
-        clients = (mixes @ class_accuracies)[totals > 0] / totals[totals > 0]
-        metrics["client_accuracy_p10"] = float(np.percentile(clients, _UNLUCKY_PERCENTILE))
-    return metrics
+    correct = mixes @ (output.num_correct[tested] / output.num_samples[tested])
+    accuracies = np.full(len(totals), np.nan)
+    np.divide(correct, totals, out=accuracies, where=totals > 0)
+    return accuracies
 
 
 class Evaluator:
@@ -149,6 +167,21 @@ class Evaluator:
         """The grid's spacing [s]."""
         return self._interval_s
 
+    def evaluate_current(self) -> Handle[EvaluationOutput | None]:
+        """Return the evaluation of the current version, submitted once however often it is asked for.
+
+        Raises
+        ------
+        RuntimeError : no version has been committed yet.
+        """
+        if self._current_handle is None:
+            if self._current is None:
+                raise RuntimeError("there is no version to evaluate yet")
+            version, parameters = self._current
+            job = EvaluationJob(task=self._task, version=version, parameters=parameters)
+            self._current_handle = self._jobs.submit(job)
+        return self._current_handle
+
     @property
     def latest(self) -> tuple[float, float] | None:
         """The last grid time [s] whose version has been evaluated, and its accuracy; computes nothing."""
@@ -173,13 +206,4 @@ class Evaluator:
                 return
             self._next_point += 1
             if self._current is not None:
-                self._grid.append((time_s, self._current[0], self._evaluation()))
-
-    def _evaluation(self) -> Handle[EvaluationOutput | None]:
-        """Return the evaluation of the current version, submitting it once."""
-        if self._current_handle is None:
-            assert self._current is not None
-            version, parameters = self._current
-            job = EvaluationJob(task=self._task, version=version, parameters=parameters)
-            self._current_handle = self._jobs.submit(job)
-        return self._current_handle
+                self._grid.append((time_s, self._current[0], self.evaluate_current()))

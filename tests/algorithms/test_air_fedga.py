@@ -1,20 +1,16 @@
 """Air-FedGA's limits and invariants (spec section 7: 1, 5, 6, 9, 15), on real training."""
 
 import heapq
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from apart import train_apart
 from small import small_experiment
 from versions import run_and_keep_versions
 
 from algorithms.grouping.problem import GroupingProblem
 from testbed.experiments.run import Experiment
-from testbed.learning.jobs import Jobs
-from testbed.learning.kernels.serial import SerialKernel
-from testbed.records import Recorder
 from testbed.settings import Part
 
 NOISELESS = {"kind": "total", "energy_j": 0.0}
@@ -41,23 +37,6 @@ class Fixed(Part):
 
 def rows(experiment: Experiment, table: str) -> list[dict[str, Any]]:
     return list(experiment.simulation.records.rows(table))
-
-
-def train(experiment: Experiment, client: int, version: int, base: np.ndarray) -> np.ndarray:
-    """Train a client's next job apart from the simulated world, with the reference kernel."""
-    job = experiment.workload.next_job(client, version, base)
-    jobs = Jobs(SerialKernel(), INLINE, lambda: 0.0, math.inf, Recorder())
-    return jobs.submit(job).value().parameters
-
-
-class _Inline:
-    kind = "inline"
-
-    def run(self, chunks: Sequence[Any]) -> list[Any]:
-        return [chunk.compute() for chunk in chunks]
-
-
-INLINE = _Inline()
 
 
 @pytest.mark.parametrize("payload", ["model", "delta"])
@@ -123,7 +102,7 @@ def fedasync_by_hand(experiment: Experiment, num_versions: int) -> list[tuple[fl
     while len(made) < num_versions:
         ready_s, client, base, base_version = heapq.heappop(waiting)
         uplink_free_s = max(ready_s, uplink_free_s) + world.cell.airtime_s
-        learnt = train(experiment, client, base_version, base)
+        learnt = train_apart(experiment, client, base_version, base)
         model = ((1 - shares[client]) * model + shares[client] * learnt).astype(np.float32)
         version += 1
         made.append((uplink_free_s, model))

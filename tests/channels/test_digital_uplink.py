@@ -141,3 +141,18 @@ def test_without_a_turn_nothing_is_sent() -> None:
     with pytest.raises(RuntimeError, match="without holding"):
         world.run(world.cell.send_up_ofdma(turns[0], [1], 400.0, NO_CAUSE))
     assert not np.any(world.rows("transfer"))
+
+
+def test_an_upload_takes_as_long_as_foreseen_while_the_channel_stays_as_it_is() -> None:
+    world = World(fading=StaticFading())
+    (foreseen_s,) = world.cell.foresee_upload_s(np.abs(world.cell.channels([2], 0.0)) ** 2, 400.0)
+    upload = world.call(lambda turn: world.cell.send_up(turn, 2, 400.0, turn.cause_id))
+    assert upload.end_s == pytest.approx(foreseen_s, rel=1e-12)
+    assert foreseen_s == pytest.approx(400.0 / STATIC_RATE)
+
+
+def test_a_gain_below_the_outage_floor_is_foreseen_as_the_floor() -> None:
+    world = World(min_snr_db=0.0)  # the SNR at unit gain is 5
+    at_zero, below, at_floor, above = world.cell.foresee_upload_s(np.array([0.0, 0.1, 0.2, 0.4]), 400.0)
+    assert at_floor == pytest.approx(4.0) == at_zero == below
+    assert above < at_floor

@@ -175,3 +175,24 @@ def test_nobody_to_send_to_is_nothing_to_do(make: Callable[[], Downlink]) -> Non
     where = air()
     assert send(where, make(), []) == {}
     assert rows(where, "transfer") == []
+
+
+def test_unicasts_take_as_long_as_foreseen_while_channels_stay_as_they_are_and_asking_changes_nothing() -> None:
+    downlink, where = UnicastDownlink(**RADIO), air()
+    foreseen_s = downlink.foresee_s(where, [3, 0], 1000.0)
+    assert rows(where, "transfer") == [] == rows(where, "span")
+    deliveries = send(where, downlink, [3, 0])
+    assert deliveries[3][1] == pytest.approx(0.1 + foreseen_s[0])
+    assert deliveries[0][1] == pytest.approx(0.1 + foreseen_s.sum())
+
+
+def test_who_fades_deeper_is_foreseen_to_wait_longer() -> None:
+    where = air(fading=RayleighFading())
+    gains = [where.links.power_gain([device], 0) for device in range(5)]
+    foreseen_s = UnicastDownlink(**RADIO).foresee_s(where, range(5), 1000.0)
+    assert foreseen_s.argsort().tolist() == sorted(range(5), key=lambda device: -gains[device])
+
+
+@pytest.mark.parametrize("downlink", [FreeDownlink(), BroadcastDownlink(**RADIO)], ids=lambda part: part.kind)
+def test_where_nobody_has_a_delivery_of_its_own_none_is_foreseen(downlink: Downlink) -> None:
+    assert downlink.foresee_s(air(), [0, 4], 1000.0).tolist() == [0.0, 0.0]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from testbed.learning.evaluation import Evaluator, evaluation_metrics
+from testbed.learning.evaluation import Evaluator, client_accuracies, evaluation_metrics
 from testbed.learning.jobs import Jobs
 from testbed.learning.kernels.none import NoKernel
 from testbed.learning.kernels.protocol import EvaluationOutput, Kernel
@@ -141,3 +141,26 @@ def test_classes_without_test_samples_have_no_accuracy_and_no_weight() -> None:
     assert "accuracy_class_1" not in metrics
     assert metrics["client_accuracy_p10"] == pytest.approx(0.6)
     assert metrics["accuracy"] == pytest.approx(0.4)
+
+
+def test_pooled_mixes_have_the_accuracy_of_their_mix_and_one_without_tested_classes_has_none() -> None:
+    output = EvaluationOutput(1.0, np.array([6, 0, 2]), np.array([10, 0, 10]))
+    accuracies = client_accuracies(output, np.array([[3, 7, 1], [0, 9, 0]]))
+    assert accuracies[0] == pytest.approx((3 * 0.6 + 0.2) / 4)
+    assert np.isnan(accuracies[1])
+
+
+def test_whoever_asks_for_the_current_version_shares_its_evaluation_with_the_grid(watched: Watched) -> None:
+    with pytest.raises(RuntimeError, match="no version"):
+        watched.evaluator.evaluate_current()
+    watched.commit(0, 0.0)
+    asked = watched.evaluator.evaluate_current()
+    assert watched.evaluator.evaluate_current() is asked
+    watched.commit(1, 4.0)
+    assert watched.evaluator.evaluate_current() is not asked
+    watched.evaluator.close()
+    output = asked.value()
+    assert output is not None
+    accuracy = output.num_correct.sum() / output.num_samples.sum()
+    assert watched.accuracies()[0.0] == (0, accuracy)
+    assert watched.accuracies()[10.0] != (0, accuracy)
