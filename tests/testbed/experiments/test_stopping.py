@@ -1,8 +1,8 @@
 """The stop rule: when a run ends, and that what was learnt until then is what it would have been."""
 
 import pytest
-
 from small import small_experiment, small_scenario
+
 from testbed.errors import RequestError
 from testbed.experiments.result import RunResult
 from testbed.experiments.target import Rule, parse_target, time_to

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-
 from deadly import DeadlyScenario
 from small import small_scenario
+
 from testbed.errors import RequestError
 from testbed.experiments.overrides import parse_override
 from testbed.experiments.result import RunResult
