@@ -13,10 +13,11 @@ from testbed.experiments.finding import Cell, Finding
 __all__ = ["finding_view"]
 
 _NOTHING: Final = "-"
+_WHOLE_FROM: Final = 100.0
 
 
 def finding_view(finding: Finding) -> Group:
-    """Return a finding as it is printed: numbers to four digits, a dash where there is nothing."""
+    """Return a finding as it is printed: numbers to three digits or to whole ones, a dash where there is nothing."""
     table = Table(title=Text(finding.title, style="bold"), title_justify="left", box=SIMPLE_HEAD)
     for position, column in enumerate(finding.columns):
         table.add_column(Text(column), justify="right" if position else "left", overflow="fold", no_wrap=not position)
@@ -29,4 +30,6 @@ def finding_view(finding: Finding) -> Group:
 def _words(cell: Cell) -> str:
     if cell is None:
         return _NOTHING
-    return cell if isinstance(cell, str) else f"{cell:.4g}"
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:.0f}" if abs(cell) >= _WHOLE_FROM else f"{cell:.3g}"

@@ -34,16 +34,16 @@ def find(setting: Setting) -> Finding:
         rule = _build(name)
         measured = [_errors(rule, snr_db, num_draws) for snr_db in _SNRS_DB]
         largest = max(abs(_standard_errors(real, said)) for real, said in measured)
-        rows.append((name, "measured", *(float(np.mean(real)) for real, _ in measured), largest))
-        rows.append(("", "closed form", *(float(np.mean(said)) for _, said in measured), None))
+        rows.append((f"{name}, measured", *(float(np.mean(real)) for real, _ in measured), largest))
+        rows.append(("  its closed form", *(float(np.mean(said)) for _, said in measured), None))
     return Finding(
         title=f"Aggregation error (NMSE) against SNR; {_NUM_MEMBERS} members, Rayleigh, mean of {num_draws} draws",
-        columns=("power control", "", *(f"{snr_db:g} dB" for snr_db in _SNRS_DB), "largest miss [SE]"),
+        columns=("power control", *(f"{snr_db:g} dB" for snr_db in _SNRS_DB), "miss [SE]"),
         rows=tuple(rows),
         notes=(
             "Every rule meets the signals for which its closed form is the mean: all equal (air-fedga), with a shared "
             "mean (stat-aware), any for rules without bias, else uncorrelated. Each draw has its own channels, signals "
-            "and noise; a miss is told in standard errors of the mean difference.",
+            "and noise; the largest miss is told in standard errors of the mean difference.",
             "The paper gives the closed form of its own rule only (C_t); the others are from their own papers. Of "
             "these five SNRs and ten rules, one miss beyond 3 standard errors happens by chance in one of eight runs.",
         ),
