@@ -41,6 +41,7 @@ KINDS: Final = {
     "model": "what is trained",
     "kernel": "the arithmetic by which training jobs are computed",
     "placement": "where training jobs are computed",
+    "reproduction": "a paper whose figures `testbed reproduce` shows beside ours",
 }
 
 T = TypeVar("T")

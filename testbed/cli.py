@@ -239,6 +239,37 @@ def timeline(
 
 
 @app.command()
+def reproduce(
+    paper: Annotated[str, typer.Argument(metavar="PAPER", help="A name of `testbed list reproduction`.")],
+    only: Annotated[str | None, typer.Option("--only", metavar="A,B,...", help="Only these sections.")] = None,
+    seeds: Annotated[str, typer.Option(metavar="SEEDS", help="Like 0-4 or 0,2,5.")] = "0-2",
+    quick: Annotated[bool, typer.Option("--quick", help="Reduced: figures mean nothing.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to save the runs.")] = None,
+    data: DataOption = None,
+    jobs: JobsOption = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a paper's figures beside ours, section by section."""
+    from testbed.experiments.sweep import parse_seeds
+    from testbed.reproductions.outline import Setting
+    from testbed.views.findings import finding_view
+
+    reproduction = catalogue.load("reproduction", paper)
+    sections = reproduction.chosen(only)
+    setting = Setting(parse_seeds(seeds), jobs, quick, data, out)
+    document: dict[str, Any] = {"paper": reproduction.paper, "quick": quick, "sections": {}}
+    if not as_json:
+        sys.stdout.write(f"{reproduction.paper}\n\n")
+    for section in sections:
+        finding = section.carry_out(setting)
+        document["sections"][section.name] = {"question": section.question} | finding.to_json()
+        if not as_json:
+            _print(finding_view(finding))
+    if as_json:
+        _show(True, document, lambda console: None)
+
+
+@app.command()
 def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Check Python, torch, threads, package names and the data folder."""
     from testbed.experiments.doctor import examine
@@ -286,6 +317,12 @@ def _show(as_json: bool, document: dict[str, Any], show: Callable[["Console"], N
     from rich.console import Console
 
     show(Console())
+
+
+def _print(what: Any) -> None:
+    from rich.console import Console
+
+    Console().print(what)
 
 
 def main() -> NoReturn:

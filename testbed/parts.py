@@ -175,6 +175,12 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "in this process, in order",
         ),
     },
+    "reproduction": {
+        "air-fedga": (
+            "testbed.reproductions.air_fedga:REPRODUCTION",
+            "grouping asynchronous federated learning over the air (Ma et al., IPDPS 2025)",
+        ),
+    },
     "scenario": {
         "air-fedga": (
             "testbed.scenarios:air-fedga.toml",

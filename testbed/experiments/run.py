@@ -44,6 +44,7 @@ __all__ = [
     "execute",
     "prepare",
     "torch_threads",
+    "versions",
 ]
 
 ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
@@ -222,6 +223,12 @@ def torch_threads(num_threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of what computes a run: Python's and those of the distributions it rests on."""
+    names = ("airwan", "torch", "numpy", "scipy", "simpy", "pyarrow")
+    return {"python": platform.python_version()} | {name: distribution_version(name) for name in names}
+
+
 def _document(scenario: ResolvedScenario, data: Dataset | None, workload: Workload | None) -> dict[str, Any]:
     """Return the resolved scenario with a user's own data and module named by what they are."""
     document = dict(scenario.document)
@@ -242,7 +249,6 @@ def _document(scenario: ResolvedScenario, data: Dataset | None, workload: Worklo
 def _meta(
     scenario: ResolvedScenario, data: Dataset, status: str, detail: str, end_s: float, wall_s: float
 ) -> dict[str, Any]:
-    names = ("airwan", "torch", "numpy", "scipy", "simpy", "pyarrow")
     return {
         "status": status,
         "ended_by": detail if status == "done" else "failure",
@@ -252,7 +258,7 @@ def _meta(
         "placement": scenario.run.placement,
         "num_threads": scenario.run.num_threads,
         "data_sha256": dict(data.sources),
-        "versions": {"python": platform.python_version()} | {name: distribution_version(name) for name in names},
+        "versions": versions(),
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "system": platform.system(),
         "wall_s": wall_s,

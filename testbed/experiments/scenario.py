@@ -25,7 +25,7 @@ from testbed.learning.datasets.dataset import Dataset
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["DATA_VARIABLE", "Scenario", "data_folder", "read_scenario"]
+__all__ = ["DATA_VARIABLE", "Scenario", "data_folder", "data_location", "read_scenario"]
 
 DATA_VARIABLE = "AIRWAN_DATA"
 
@@ -109,7 +109,12 @@ class Scenario:
 
 def data_folder(given: str | Path | None, scenario: ResolvedScenario) -> Path | None:
     """Return where data sets lie: what was given, else the scenario's folder, else the variable AIRWAN_DATA."""
-    chosen = given or scenario.run.data_dir or os.environ.get(DATA_VARIABLE)
+    return data_location(given or scenario.run.data_dir)
+
+
+def data_location(given: str | Path | None) -> Path | None:
+    """Return where data sets lie for those who have no scenario: what was given, else the variable AIRWAN_DATA."""
+    chosen = given or os.environ.get(DATA_VARIABLE)
     return Path(chosen) if chosen else None
 
 

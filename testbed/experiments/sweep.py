@@ -1,7 +1,7 @@
 """Sweeps: every combination of some settings under every seed, on the same luck."""
 
 import itertools
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,8 +156,11 @@ def run_sweep(
     data_dir: Path | None = None,
     observer: Callable[[str], Observer | None] = lambda name: None,
     num_processes: int = 1,
+    done: Mapping[str, RunResult] | None = None,
 ) -> list[RunResult]:
     """Run a plan and return the results in its order; with `root`, save each in it by name as it ends.
+
+    Those that are `done`, by name, are not run again.
 
     A run that fails does not stop the others: it is returned as failed, with its error; one that has no rows (a
     refusal, an error of the program, a process that died) is not saved. How many processes there are changes no result.
@@ -166,21 +169,23 @@ def run_sweep(
     ------
     RequestError : the directory cannot be accepted; or every run was refused.
     """
+    outcomes: dict[str, Outcome] = dict(done or {})
+    missing = [run for run in planned if run.name not in outcomes]
     if root is not None:
-        for run in planned:
+        for run in missing:
             check_writable(root / run.name)
-    tasks = [Task(run.scenario, run.seed, data_dir) for run in planned]
-    observers = [observer(run.name) for run in planned]
-    outcomes: list[Outcome | None] = [None] * len(tasks)
+    tasks = [Task(run.scenario, run.seed, data_dir) for run in missing]
+    observers = [observer(run.name) for run in missing]
     with closing(_outcomes(tasks, observers, num_processes)) as ended:
         for position, outcome in ended:
+            name = missing[position].name
             if root is not None and isinstance(outcome, RunResult):
-                save_run(outcome, root / planned[position].name, overwrite=True)
-            outcomes[position] = outcome
-    refusals = [outcome.error for outcome in outcomes if isinstance(outcome, Crash) and outcome.is_refusal]
+                save_run(outcome, root / name, overwrite=True)
+            outcomes[name] = outcome
+    refusals = [outcome.error for outcome in outcomes.values() if isinstance(outcome, Crash) and outcome.is_refusal]
     if refusals and len(refusals) == len(planned):
         raise RequestError(refusals[0])
-    return [_result(run, outcome) for run, outcome in zip(planned, outcomes, strict=True) if outcome is not None]
+    return [_result(run, outcomes[run.name]) for run in planned]
 
 
 def _outcomes(
