@@ -166,6 +166,25 @@ def test_a_member_that_is_lost_or_away_is_left_out_and_the_others_upload() -> No
     assert all(row["start_s"] == ends_s[row["cause_id"]] for row in caused)
 
 
+def test_when_the_last_in_order_is_lost_the_round_ends_there_and_the_next_one_has_its_cause() -> None:
+    fresh = fedga(channel__downlink="free", channel__uplink__bandwidth_hz="1 MHz")
+    training_s = fresh.world.foresee_round(range(6)).train_s
+    slowest, lost_s = int(training_s.argmax()), float(training_s.max()) - 0.5
+    assert float(np.sort(training_s)[-2]) < lost_s - 1.0
+    experiment = fedga(
+        channel__downlink="free",
+        channel__uplink__bandwidth_hz="1 MHz",
+        fault=[{"device": slowest, "start_s": lost_s}],
+    )
+    experiment.run()
+    first = rows(experiment, "version")[0]
+    assert (first["num_active"], first["time_s"]) == (5, pytest.approx(lost_s))
+    (lost,) = rows(experiment, "training", client=slowest)
+    began = [row for row in rows(experiment, "span", kind="compute") if row["start_s"] == first["time_s"]]
+    assert len(began) == 5
+    assert {row["cause_id"] for row in began} == {lost["span_id"]}
+
+
 def test_the_planned_period_is_the_slowest_training_and_one_digital_upload() -> None:
     experiment = fedga()
     experiment.run()
