@@ -1,5 +1,6 @@
 """The table of a grid: rows are the values of one setting, columns those of another."""
 
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -87,15 +88,22 @@ def _width(texts: Sequence[str]) -> int:
     return max(len(line) for text in texts for line in text.split("\n"))
 
 
-def _blocks(label_width: int, columns: Sequence[list[str]], width: int) -> Iterator[list[list[str]]]:
-    """Yield the columns in blocks that fit `width` beside the labels, each of one column at least."""
-    block: list[list[str]] = []
-    left = width - label_width - _FRAME - 1
+def _blocks(label_width: int, columns: Sequence[list[str]], width: int) -> list[list[list[str]]]:
+    """Return the columns in blocks that fit `width` beside the labels, each of one column at least."""
+    room = width - label_width - _FRAME - 1
+    num_blocks = len(_filled(columns, room, len(columns)))
+    return _filled(columns, room, math.ceil(len(columns) / num_blocks))  # evenly, not one left over in the last
+
+
+def _filled(columns: Sequence[list[str]], room: int, most: int) -> list[list[list[str]]]:
+    """Return blocks, one filled after the other, of at most `most` columns."""
+    blocks: list[list[list[str]]] = []
+    left = 0
     for column in columns:
         need = _width(column) + _FRAME
-        if block and need > left:
-            yield block
-            block, left = [], width - label_width - _FRAME - 1
-        block.append(column)
+        if not blocks or need > left or len(blocks[-1]) == most:
+            blocks.append([])
+            left = room
+        blocks[-1].append(column)
         left -= need
-    yield block
+    return blocks
