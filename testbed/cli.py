@@ -88,7 +88,7 @@ def compare(
     scenario: ScenarioArgument,
     vary: Annotated[list[str], typer.Option("--vary", metavar="KEY=A,B,...", help="Alternatives of a setting.")],
     seeds: Annotated[str, typer.Option(metavar="SEEDS", help="Like 0-4 or 0,2,5.")] = "0-2",
-    target: Annotated[str, typer.Option(metavar="TARGET", help="What is to be reached.")] = "accuracy>=0.8",
+    target: Annotated[str, typer.Option(metavar="TARGET", help="What is to be reached, or none.")] = "accuracy>=0.8",
     target_rule: Annotated[str, typer.Option(metavar="RULE", help="first, smoothed or stable.")] = "smoothed",
     set_: SetOption = None,
     out: OutOption = None,
@@ -96,36 +96,56 @@ def compare(
     placement: PlacementOption = None,
     data: DataOption = None,
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw the curves.")] = None,
+    heatmap: Annotated[Path | None, typer.Option("--heatmap", metavar="FILE", help="Draw two --vary as a map.")] = None,
     jobs: JobsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Run alternatives on the same luck and compare time, traffic, energy and accuracy."""
+    """Run alternatives on the same luck and compare time, traffic, energy and accuracy.
+
+    With exactly two --vary the answer is also a grid, rows by the first and columns by the second: a table, a part
+    of the JSON document, and with --heatmap a picture. A cell is the median time to the target; with --target none
+    it is the final accuracy.
+    """
     from testbed.experiments.describe import median_explanation
+    from testbed.experiments.grid import Grid
+    from testbed.experiments.rehearsal import check_plan
     from testbed.experiments.summary import Comparison, group_by_settings
-    from testbed.experiments.sweep import check_metric, parse_seeds, parse_variation, plan_sweep, run_sweep
+    from testbed.experiments.sweep import parse_seeds, parse_variation, plan_sweep, run_sweep
     from testbed.experiments.target import check_rule, parse_target
     from testbed.views.curves import plot_curves
+    from testbed.views.grid_table import GridTable
+    from testbed.views.heatmap import plot_heatmap
     from testbed.views.progress import progress_bar
     from testbed.views.tables import causes_tables, comparison_tables
 
     aim, rule = parse_target(target), check_rule(target_rule)
     variations = [parse_variation(text) for text in vary]
+    keys = [variation.key for variation in variations]
+    for picture in (png, heatmap):
+        _check_picture(picture)
+    if heatmap is not None and len(keys) != 2:
+        raise RequestError(f"--heatmap shows exactly two --vary, one down and one across; got {len(keys)}")
     planned = plan_sweep(_scenario(scenario, set_, kernel, placement), variations, parse_seeds(seeds))
-    check_metric(planned, aim.metric, data)
-    _check_picture(png)
+    check_plan(planned, aim.metric if aim is not None else "accuracy", data)
     with progress_bar(len(planned)) as progress:
         results = run_sweep(planned, root=out, data_dir=data, observer=progress.observer, num_processes=jobs)
-    labelled = group_by_settings(results, [variation.key for variation in variations])
+    labelled = group_by_settings(results, keys)
     comparison = Comparison.of(labelled, aim, rule)
+    grid = Grid.of(results, keys, aim, rule) if len(keys) == 2 else None
     if png is not None:
         _save_picture(plot_curves(labelled, target=aim), png)
+    if heatmap is not None and grid is not None:
+        _save_picture(plot_heatmap(grid), heatmap)
     causes = {label: median_explanation(runs) for label, runs in labelled.items()}
 
     def for_people(console: "Console") -> None:
         console.print(comparison_tables(comparison))
         console.print(causes_tables(causes))
+        if grid is not None:
+            console.print(GridTable(grid))
 
-    _show(as_json, comparison.to_json() | {"explanations": causes}, for_people)
+    table = {"grid": None if grid is None else grid.to_json()}
+    _show(as_json, comparison.to_json() | {"explanations": causes} | table, for_people)
     options = {"--kernel": kernel, "--placement": placement, "--data": data and str(data)}
     repeat = ["testbed", "run", scenario, *(word for text in set_ or [] for word in ("--set", text))]
     repeat += [word for option, value in options.items() if value for word in (option, value)]

@@ -55,7 +55,10 @@ class StopSettings(Settings):
     @field_validator("target")
     @classmethod
     def _is_target(cls, text: str) -> str:
-        return str(parse_target(text))
+        target = parse_target(text)
+        if target is None:
+            raise RequestError("run.stop needs a target, like accuracy>=0.8; leave the table out for none")
+        return str(target)
 
 
 class RunSettings(Settings):

@@ -157,7 +157,8 @@ def prepare(
     workload.watch = _watcher(simulation, workload.evaluator, observe)
     world = catalogue.load("world", scenario.header.world)(simulation, workload, scenario.world)
     stop = scenario.run.stop
-    rule = None if stop is None else StopRule(parse_target(stop.target), stop.rule, stop.margin_s)
+    aim = None if stop is None else parse_target(stop.target)
+    rule = None if stop is None or aim is None else StopRule(aim, stop.rule, stop.margin_s)
     return Experiment(simulation, workload, world, rule)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from testbed.errors import RequestError
+from testbed.experiments.labels import setting_words
 from testbed.experiments.result import COSTS, RunResult
 from testbed.experiments.statistics import MedianInterval, SpeedUp, median_interval, speed_up, words_on_seeds
 from testbed.experiments.target import DEFAULT_RULE, Rule, Target, time_to
@@ -26,22 +27,14 @@ def group_by_settings(runs: Sequence[RunResult], keys: Sequence[str]) -> dict[st
     """Return the runs by the values of the varied settings, in order of first appearance, each list by seed.
 
     A method is labelled by its name alone, and so is any part if nothing else varies; other settings as `key=value`.
+    Parts of one kind are told apart by the settings in which they differ: `tier (num_groups=4)`.
     """
+    columns = [setting_words(runs, key, alone=len(keys) == 1) for key in keys]
     labelled: dict[str, list[RunResult]] = {}
-    for run in runs:
-        label = ", ".join(_setting_label(run, key, alone=len(keys) == 1) for key in keys) or run.algorithm
+    for position, run in enumerate(runs):
+        label = ", ".join(column[position] for column in columns) or run.algorithm
         labelled.setdefault(label, []).append(run)
     return {label: sorted(group, key=lambda run: run.seed) for label, group in labelled.items()}
-
-
-def _setting_label(run: RunResult, key: str, alone: bool) -> str:
-    if key in ("algorithm", "algorithm.kind"):
-        return run.algorithm
-    value = run.setting(key)
-    if isinstance(value, Mapping) and "kind" in value:
-        value = value["kind"]
-    name = key.removesuffix(".kind").rpartition(".")[2]
-    return value if alone and isinstance(value, str) else f"{name}={value}"
 
 
 @dataclass(frozen=True)
@@ -59,10 +52,12 @@ class SeedRow:
     final_accuracy: float | None
 
     @classmethod
-    def of(cls, run: RunResult, target: Target, rule: Rule) -> "SeedRow":
-        """Return the row of one run."""
-        times_s, values = run.series(target.metric)
-        reached_s = None if run.failed else time_to(target, times_s.tolist(), values.tolist(), rule)
+    def of(cls, run: RunResult, target: Target | None, rule: Rule) -> "SeedRow":
+        """Return the row of one run; without a target it reaches nothing."""
+        reached_s = None
+        if target is not None and not run.failed:
+            times_s, values = run.series(target.metric)
+            reached_s = time_to(target, times_s.tolist(), values.tolist(), rule)
         return cls(
             seed=run.seed,
             run_id=run.run_id,
@@ -87,7 +82,7 @@ class Alternative:
     """One row of a comparison: medians over seeds of time and cost to the target, final accuracy and totals.
 
     `final_accuracy` is (median, lowest, highest) over the seeds that did not fail, or None; `speed_up` is
-    None for the reference itself.
+    None for the reference itself, and where there is no target.
     """
 
     label: str
@@ -107,9 +102,12 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Alternatives under the same seeds, one target and one rule; the first is the reference."""
+    """Alternatives under the same seeds, one target and one rule; the first is the reference.
 
-    target: Target
+    Without a target there are no times and no speed-ups: final accuracy and totals remain.
+    """
+
+    target: Target | None
     rule: Rule
     level: float
     alternatives: tuple[Alternative, ...]
@@ -118,7 +116,7 @@ class Comparison:
     def of(
         cls,
         runs: Mapping[str, Sequence[RunResult]],
-        target: Target,
+        target: Target | None,
         rule: Rule = DEFAULT_RULE,
         level: float = 0.95,
     ) -> "Comparison":
@@ -147,7 +145,7 @@ class Comparison:
                 label,
                 _downlink(runs[label][0]),
                 rows[label],
-                None if label == reference else rows[reference],
+                None if target is None or label == reference else rows[reference],
                 level,
             )
             for label in rows
@@ -177,7 +175,7 @@ class Comparison:
         return {
             "schema": "airwan-comparison",
             "schema_version": SCHEMA_VERSION,
-            "target": {**asdict(self.target), "rule": self.rule},
+            "target": None if self.target is None else {**asdict(self.target), "rule": self.rule},
             "level": self.level,
             "alternatives": [_alternative_json(alternative) for alternative in self.alternatives],
             "failed": [

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from testbed.errors import RequestError, unknown_name
+from testbed.errors import RequestError
+from testbed.experiments.labels import setting_name, value_labels
 from testbed.experiments.overrides import Override, override_text, parse_value
 from testbed.experiments.pool import Crash, Outcome, Task, compute, compute_side_by_side
+from testbed.experiments.refusals import Words, refusal
 from testbed.experiments.result import RunResult
 from testbed.experiments.run import Observer
-from testbed.experiments.scenario import Scenario, data_folder
+from testbed.experiments.scenario import Scenario
 from testbed.experiments.store import check_writable, run_id, save_run
 
-__all__ = ["PlannedRun", "Variation", "check_metric", "parse_seeds", "parse_variation", "plan_sweep", "run_sweep"]
+__all__ = ["PlannedRun", "Variation", "parse_seeds", "parse_variation", "plan_sweep", "run_sweep"]
 
 
 _MOST_SEEDS: Final = 10_000
@@ -30,6 +30,11 @@ class Variation:
     key: str
     values: tuple[object, ...]
 
+    @property
+    def labels(self) -> list[str]:
+        """What the alternatives are called, one by one."""
+        return value_labels(self.values)
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -39,6 +44,7 @@ class PlannedRun:
     scenario: Scenario
     seed: int
     varied: tuple[Override, ...] = ()
+    words: Words = ()  # the same for a person
 
     @property
     def options(self) -> list[str]:
@@ -106,46 +112,47 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def plan_sweep(scenario: Scenario, variations: Sequence[Variation], seeds: Sequence[int]) -> list[PlannedRun]:
-    """Return the runs of a sweep, alternative by alternative, each checked before any is run.
+    """Return the runs of a sweep, alternative by alternative, the settings of each checked before any is run.
 
     Raises
     ------
-    RequestError : an alternative that is not a valid scenario, or two that are the same.
+    RequestError : alternatives that are no valid scenarios, two that are the same, or a setting varied twice.
     """
+    keys = [variation.key for variation in variations]
+    if len(set(keys)) < len(keys):
+        raise RequestError("a setting is varied twice: write its alternatives in one list")
     planned: list[PlannedRun] = []
-    for values in itertools.product(*(variation.values for variation in variations)):
-        varied: list[Override] = [(v.key, value) for v, value in zip(variations, values, strict=True)]
+    alternatives: list[Words] = []
+    refused: list[tuple[Words, str]] = []
+    for values, labels in zip(
+        itertools.product(*(variation.values for variation in variations)),
+        itertools.product(*(variation.labels for variation in variations)),
+        strict=True,
+    ):
+        words = tuple(f"{setting_name(key)}={label}" for key, label in zip(keys, labels, strict=True))
+        alternatives.append(words)
         alternative = scenario
-        for key, value in varied:
+        for key, value in zip(keys, values, strict=True):
             alternative = alternative.set(key, value)
-        alternative.resolve()
-        label = "_".join(_word(key, value) for key, value in varied) or alternative.resolve().algorithm
-        planned += [PlannedRun(f"{label}-seed-{seed}", alternative, seed, tuple(varied)) for seed in seeds]
+        try:
+            algorithm = alternative.resolve().algorithm
+        except RequestError as error:
+            refused.append((words, str(error)))
+            continue
+        name = "_".join(map(_word, keys, labels)) or algorithm
+        varied = tuple(zip(keys, values, strict=True))
+        planned += [PlannedRun(f"{name}-seed-{seed}", alternative, seed, varied, words) for seed in seeds]
     names = [run.name for run in planned]
     if len(set(names)) < len(names):
         raise RequestError("two alternatives of the sweep are the same")
+    if refused:
+        raise refusal(refused, alternatives)
     return planned
 
 
-def check_metric(planned: Sequence[PlannedRun], metric: str, data_dir: Path | None) -> None:
-    """Refuse a metric that the runs of a plan will not record, before any of them is run.
-
-    Raises
-    ------
-    RequestError : no such metric; or the data cannot be read.
-    """
-    for scenario in {run.scenario: None for run in planned}:
-        resolved = scenario.resolve()
-        data = resolved.data.dataset.load(data_folder(data_dir, resolved))
-        known = ["accuracy", "loss", "client_accuracy_p10"]
-        known += [f"accuracy_class_{label}" for label in np.unique(data.test_labels)]
-        if metric not in known:
-            raise unknown_name("metric", metric, known)
-
-
-def _word(key: str, value: object) -> str:
-    kind = value.get("kind", value) if isinstance(value, dict) else value
-    text = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in str(kind))
+def _word(key: str, label: str) -> str:
+    label = label.replace(" (", "-").removesuffix(")")
+    text = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in label)
     return text if key.endswith("algorithm.kind") else f"{key.rpartition('.')[2]}-{text}"
 
 

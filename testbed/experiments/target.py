@@ -59,8 +59,8 @@ class Target:
         return f"{self.metric}{self.operator}{self.value:g}"
 
 
-def parse_target(text: str) -> Target:
-    """Return the target that `text` describes.
+def parse_target(text: str) -> Target | None:
+    """Return the target that `text` describes; None for the word `none`.
 
     Raises
     ------
@@ -69,9 +69,12 @@ def parse_target(text: str) -> Target:
     >>> parse_target("accuracy >= 0.8")
     Target(metric='accuracy', operator='>=', value=0.8)
     """
+    if text.strip().lower() == "none":
+        return None
     match = _TARGET.fullmatch(text)
     if match is None:
-        raise RequestError(f"target {text!r}: write a metric, one of >= <= > <, and a number, like 'accuracy>=0.8'")
+        words = "write a metric, one of >= <= > <, and a number, like 'accuracy>=0.8', or none"
+        raise RequestError(f"target {text!r}: {words}")
     metric, operator, number = match.groups()
     if metric not in _METRICS and not _CLASS_METRIC.fullmatch(metric):
         raise unknown_name("metric", metric, [*_METRICS, "accuracy_class_0"])

@@ -15,7 +15,16 @@ from testbed.errors import RequestError
 from testbed.experiments.result import RunResult
 from testbed.experiments.statistics import median_interval
 from testbed.experiments.target import DEFAULT_RULE, Rule, Target, time_to
-from testbed.views.palette import INK, MUTED_INK, colour_of, line_style_of, new_figure, quieten, with_prefix
+from testbed.views.palette import (
+    INK,
+    LOG_FROM_RATIO,
+    MUTED_INK,
+    colour_of,
+    line_style_of,
+    new_figure,
+    quieten,
+    with_prefix,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +42,6 @@ _PANELS: Final = (
     ("energy_tx_j", "energy radiated by the devices [J]"),
 )
 _NUM_POINTS: Final = 400
-_LOG_FROM_RATIO: Final = 8.0  # alternatives that differ more than this share no legible linear axis
 
 
 def plot_curves(
@@ -110,7 +118,7 @@ def _draw_lines(axes: "Axes", runs: Mapping[str, Sequence[RunResult]], metric: s
     # As far as all seeds of an alternative have come: beyond that its median would be of fewer and fewer.
     reaches = [min(float(x[-1]) for x, _ in group) for group in curves.values() if group]
     ends = [reach for reach in reaches if reach > 0]
-    logarithmic = quantity != "time_s" and bool(ends) and max(ends) > _LOG_FROM_RATIO * min(ends)
+    logarithmic = quantity != "time_s" and bool(ends) and max(ends) > LOG_FROM_RATIO * min(ends)
     quieten(axes)
     for position, (label, group) in enumerate(curves.items()):
         # An alternative that failed under every seed still has its place in the legend.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COLOURS",
     "INK",
+    "LOG_FROM_RATIO",
     "MUTED",
     "MUTED_INK",
     "colour_of",
@@ -26,6 +27,7 @@ COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E
 INK: Final = "#222222"
 MUTED: Final = "#8A8A8A"  # lines
 MUTED_INK: Final = "#5F5F5F"  # text
+LOG_FROM_RATIO: Final = 8.0  # alternatives that differ more than this share no legible linear scale
 _LINE_STYLES: Final = ("-", "--", "-.", ":")
 _DPI: Final = 100
 

@@ -4,6 +4,7 @@ Every function returns a rich renderable and prints nothing. *Not reached* is wr
 place is a dash and means that there are no such rows.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -32,6 +33,8 @@ __all__ = [
 
 _NOT_REACHED: Final = "not reached"
 _NONE: Final = "-"
+_LABEL_WIDTH: Final = 27
+_MOST_CAUSES: Final = 12
 _MOST_CAUSE_COLUMNS: Final = 3  # beside the indicators, within 80 columns
 
 # What explain() returns -> how a person reads it: the words, the unit, the factor to that unit.
@@ -83,22 +86,31 @@ def _fraction(value: float | None) -> str:
     return _NONE if value is None else f"{value:.3f}"
 
 
+def _label(text: str) -> str:
+    """Return a label in lines that end between words or at hyphens, which rich would not look for."""
+    return "\n".join(textwrap.wrap(text, _LABEL_WIDTH))
+
+
 def comparison_tables(comparison: Comparison) -> Group:
-    """Return the answer of a comparison: when the target was reached, what it took, what cannot be said."""
-    alternatives = comparison.alternatives
+    """Return the answer of a comparison: when the target was reached, what it took, what cannot be said.
+
+    Without a target: the final accuracy, and what was spent until the end.
+    """
+    alternatives, aimed = comparison.alternatives, comparison.target is not None
+    columns = ["reached", "time to target", "speed-up"] if aimed else []
     title = f"Time to {comparison.target} ({comparison.rule}), median over seeds [{_coverages(comparison)}]"
-    times = _table(title, "alternative", "reached", "time to target", "speed-up", "final accuracy [range]")
+    times = _table(title if aimed else "Median over seeds", "alternative", *columns, "final accuracy [range]")
     costs = _table(
-        "Spent by the devices up to the target / until the end, median over seeds",
+        f"Spent by the devices {'up to the target / ' if aimed else ''}until the end, median over seeds",
         "alternative",
         *(words for words, _ in _COSTS.values()),
     )
     for alternative in alternatives:
+        label = _label(alternative.label)
         reached = f"{alternative.num_reached}/{len(alternative.seeds)}"
-        when, accuracy = _interval(alternative.time_to_s), _accuracy(alternative)
-        _add_row(times, alternative.label, reached, when, _speed_up(alternative.speed_up), accuracy)
-        spent = [_spent(alternative, cost, unit) for cost, (_, unit) in _COSTS.items()]
-        _add_row(costs, alternative.label, *spent)
+        answer = [reached, _interval(alternative.time_to_s), _speed_up(alternative.speed_up)] if aimed else []
+        _add_row(times, label, *answer, _accuracy(alternative))
+        _add_row(costs, label, *(_spent(alternative, cost, unit, aimed) for cost, (_, unit) in _COSTS.items()))
     lines = [_downlinks(alternatives), *comparison.notes]
     lines += [f"FAILED {label}, seed {row.seed}: {row.error}" for label, row in comparison.failed]
     return Group(times, costs, *(Text(line, style="dim") for line in lines if line))
@@ -139,9 +151,11 @@ def _accuracy(alternative: Alternative) -> str:
     return f"{median:.3f}\n[{low:.3f}, {high:.3f}]" if low < high else f"{median:.3f}"
 
 
-def _spent(alternative: Alternative, cost: str, unit: str) -> str:
+def _spent(alternative: Alternative, cost: str, unit: str, aimed: bool) -> str:
     median = alternative.to_target[cost].median
     total = _number(alternative.total[cost], unit)
+    if not aimed:
+        return total
     return f"{_NOT_REACHED if median is None else _number(median, unit)}\n/ {total}"
 
 
@@ -189,15 +203,23 @@ def run_table(run: RunResult) -> Group:
 
 
 def causes_tables(causes: Mapping[str, Mapping[str, float | None]]) -> Group:
-    """Return the indicators of `explain`, one column per label, in as many tables as keep them legible."""
+    """Return the indicators of `explain`, one column per label, in as many tables as keep them legible.
+
+    A sweep of very many alternatives would bury its answer under them: beyond twelve it says where they are.
+    """
     labels = list(causes)
+    if len(labels) > _MOST_CAUSES:
+        words = (
+            f"what it may be due to: with --json for all {len(labels)} alternatives, or testbed show for a saved run"
+        )
+        return Group(Text(words, style="dim"))
     chunks = [labels[start : start + _MOST_CAUSE_COLUMNS] for start in range(0, len(labels), _MOST_CAUSE_COLUMNS)]
     return Group(*(causes_table({label: causes[label] for label in chunk}) for chunk in chunks))
 
 
 def causes_table(causes: Mapping[str, Mapping[str, float | None]]) -> Table:
     """Return the indicators of `explain`, one column per label; rows that nobody has are left out."""
-    table = _table("What it may be due to", "indicator", *causes)
+    table = _table("What it may be due to", "indicator", *map(_label, causes))
     for name, (words, unit, factor) in _CAUSES.items():
         values = [indicators.get(name) for indicators in causes.values()]
         if any(value is not None for value in values):

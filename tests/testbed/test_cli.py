@@ -68,6 +68,44 @@ def test_a_comparison_is_one_json_document_with_a_row_per_method(command: Comman
     assert "not reached" in command(*arguments)
 
 
+def test_two_variations_are_a_grid_in_the_table_the_document_and_a_picture(command: Command, tmp_path: Path) -> None:
+    rules, groupings = "algorithm.power_control=ideal,full-power", "algorithm.grouping=single,singleton"
+    arguments = ["compare", "air-fedga", *SMALL, "--vary", rules, "--vary", groupings, "--seeds", "0-1"]
+    arguments += ["--target", "accuracy>=0.12"]
+    document = json.loads(command(*arguments, "--heatmap", "pictures/grid.png", "--json"))
+    grid = document["grid"]
+    assert (tmp_path / "pictures/grid.png").read_bytes().startswith(b"\x89PNG")
+    assert grid["rows"] == {"setting": "algorithm.power_control", "values": ["ideal", "full-power"]}
+    assert grid["columns"] == {"setting": "algorithm.grouping", "values": ["single", "singleton"]}
+    in_order = [row["time_to_s"]["median"] for row in document["alternatives"]]
+    assert [time_s for row in grid["time_to_s"] for time_s in row] == in_order
+    assert len(set(in_order)) > 1
+    text = command(*arguments)
+    assert "power_control \\ grouping" in text and "shortest: " in text
+
+
+def test_without_a_target_a_comparison_is_of_final_accuracies(command: Command) -> None:
+    counts, rates = "devices.count=5,6", "training.learning_rate=0.01,0.3"
+    arguments = ["compare", "air-fedga", *SMALL, "--vary", counts, "--vary", rates, "--seeds", "0", "--target", "none"]
+    document = json.loads(command(*arguments, "--json"))
+    assert document["target"] is None
+    assert all(row["speed_up"] is None and not row["num_reached"] for row in document["alternatives"])
+    finals = [row["final_accuracy"]["median"] for row in document["alternatives"]]
+    assert [value for row in document["grid"]["final_accuracy"] for value in row] == finals
+    text = command(*arguments)
+    assert "Final accuracy" in text and "not reached" not in text and "undetermined" not in text
+
+
+def test_parts_of_one_kind_can_be_varied_and_are_told_apart(command: Command, tmp_path: Path) -> None:
+    tiers = 'algorithm.air-fedga.grouping={kind="tier", num_groups=2},{kind="tier", num_groups=3}'
+    arguments = ["compare", "air-fedga", *SMALL, "--vary", tiers, "--seeds", "0", "--out", "sweep", "--json"]
+    document = json.loads(command(*arguments))
+    assert [row["label"] for row in document["alternatives"]] == ["tier (num_groups=2)", "tier (num_groups=3)"]
+    assert document["grid"] is None
+    names = [path.name for path in sorted((tmp_path / "sweep").iterdir())]
+    assert names == ["grouping-tier-num-groups-2-seed-0", "grouping-tier-num-groups-3-seed-0"]
+
+
 def test_a_dry_run_counts_what_a_run_does_and_leaves_nothing(command: Command, tmp_path: Path) -> None:
     needs = json.loads(command("run", "air-fedga", *SMALL, "--dry-run", "--json"))
     assert left_behind(tmp_path) == []
@@ -178,15 +216,44 @@ def test_a_wrong_command_gets_one_message_and_code_2(case: str, command: Command
     assert left_behind(tmp_path) == []
 
 
-def test_a_metric_that_no_run_records_is_refused_before_any_run(
-    command: Command, monkeypatch: pytest.MonkeyPatch
+BAD_SWEEPS = {
+    "a metric that no run records": (
+        ["--vary", "devices.count=5", "--target", "accuracy_class_17>=0.5"],
+        ["accuracy_class_17"],
+    ),
+    "what does not go together": (
+        ["--vary", "algorithm.payload=delta,model", "--vary", "algorithm.power_control=ideal,cotaf"],
+        ["1 of the 4", "payload=model with power_control=cotaf:", 'needs payload = "delta"'],
+    ),
+    "more groups than clients": (
+        ["--vary", "devices.count=5,40", "--vary", 'algorithm.grouping=single,{kind="tier", num_groups=9}'],
+        ["1 of the 4", "count=5 with grouping=tier:", "there are 5 clients"],
+    ),
+    "a column that lacks a setting": (
+        ["--vary", "devices.count=5,6", "--vary", "algorithm.grouping=single,tier"],
+        ["2 of the 4", "  grouping=tier:", "num_groups: this setting is missing"],
+    ),
+    "a map of one variation": (["--vary", "devices.count=5,6", "--heatmap", "a.png"], ["--heatmap", "exactly two"]),
+    "a map that is no picture": (
+        ["--vary", "devices.count=5,6", "--vary", "algorithm.grouping=single", "--heatmap", "a.svg"],
+        ["a.svg", ".png"],
+    ),
+    "a setting varied twice": (["--vary", "devices.count=5", "--vary", "devices.count=6"], ["varied twice"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SWEEPS)
+def test_a_sweep_that_could_not_be_finished_is_refused_before_any_run(
+    case: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("a run was started")
 
     monkeypatch.setattr("testbed.experiments.sweep.run_sweep", never)
-    arguments = ["compare", "air-fedga", "--vary", "devices.count=5", "--target", "accuracy_class_17>=0.5"]
-    assert "accuracy_class_17" in command(*arguments, code=2)
+    arguments, expected = BAD_SWEEPS[case]
+    message = command("compare", "air-fedga", *arguments, code=2)
+    assert all(word in message for word in expected), message
+    assert left_behind(tmp_path) == []
 
 
 def test_a_file_that_is_not_toml_says_where(command: Command, tmp_path: Path) -> None:

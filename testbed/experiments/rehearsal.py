@@ -1,0 +1,59 @@
+"""The rehearsal of a sweep: every alternative is set up once and not run, so that none is refused half-way.
+
+Settings alone cannot tell everything. Data that is not there, more groups than clients, a power control that needs
+another payload: these show when a world is built and started, which costs a fraction of a second and trains nothing.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from testbed.errors import RequestError, unknown_name
+from testbed.experiments.refusals import Words, refusal
+from testbed.experiments.run import prepare, torch_threads
+from testbed.experiments.scenario import data_folder
+from testbed.experiments.sweep import PlannedRun
+from testbed.learning.datasets.dataset import Dataset
+
+__all__ = ["check_plan"]
+
+
+def check_plan(planned: Sequence[PlannedRun], metric: str, data_dir: Path | None) -> None:
+    """Refuse a plan of which an alternative cannot start or will not record `metric`, before any of it is run.
+
+    Parameters
+    ----------
+    planned : each alternative is set up under the first seed it has here.
+
+    Raises
+    ------
+    RequestError : names every alternative that is refused, and why.
+    """
+    firsts: dict[Words, PlannedRun] = {}
+    for run in planned:
+        firsts.setdefault(run.words, run)
+    refused: list[tuple[Words, str]] = []
+    loaded: dict[str, Dataset] = {}
+    for words, run in firsts.items():
+        try:
+            _rehearse(run, metric, data_dir, loaded)
+        except RequestError as error:
+            refused.append((words, str(error)))
+    if refused:
+        raise refusal(refused, list(firsts))
+
+
+def _rehearse(run: PlannedRun, metric: str, data_dir: Path | None, loaded: dict[str, Dataset]) -> None:
+    scenario = run.scenario.resolve()
+    folder = data_folder(data_dir, scenario)
+    source = f"{scenario.document['data']['dataset']} in {folder}"
+    if source not in loaded:
+        loaded[source] = scenario.data.dataset.load(folder)
+    data = loaded[source]
+    known = ["accuracy", "loss", "client_accuracy_p10"]
+    known += [f"accuracy_class_{label}" for label in np.unique(data.test_labels)]
+    if metric not in known:
+        raise unknown_name("metric", metric, known)
+    with torch_threads(scenario.run.num_threads):
+        prepare(scenario, run.seed, data, kernel="none").world.start()
