@@ -2,7 +2,16 @@
 
 from typing import Final
 
-__all__ = ["PARTS"]
+__all__ = ["PARTS", "PROTOCOLS"]
+
+# What a part of a kind must have, whoever brings it: kind -> module:protocol.
+PROTOCOLS: Final[dict[str, str]] = {
+    "algorithm": "algorithms.worlds.federation:Algorithm",
+    "grouping": "algorithms.grouping.problem:Grouping",
+    "payload": "algorithms.payload.model:Payload",
+    "power-control": "algorithms.power_control.plan:PowerControl",
+    "selection": "algorithms.selection.context:Selection",
+}
 
 PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "algorithm": {
@@ -54,7 +63,11 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "grouping": {
         "anti-kmeans": (
             "algorithms.grouping.label_clusters:AntiKmeans",
-            "each k-means cluster of label mixes dealt over all groups: near-IID groups (ours)",
+            "each k-means cluster of label mixes dealt over all groups: near-IID groups (our choice)",
+        ),
+        "communication-aware": (
+            "algorithms.grouping.communication_aware:CommunicationAware",
+            "equal parts in order of mean channel gain (after FedUC, TMC 2024; the rule is our choice)",
         ),
         "data-aware": (
             "algorithms.grouping.data_aware:DataAware",
@@ -66,27 +79,30 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
         "greedy-refined": (
             "algorithms.grouping.greedy:GreedyRefined",
-            "greedy-paper, then moves and swaps while the bound falls (ours)",
+            "greedy-paper, then moves and swaps while the bound falls (our choice)",
         ),
         "kmeans-label": (
             "algorithms.grouping.label_clusters:KmeansLabel",
-            "k-means on label mixes: homogeneous groups, the worst case for labels (ours)",
+            "k-means on label mixes: homogeneous groups, the worst case for labels (our choice)",
         ),
         "label-balanced-tier": (
             "algorithms.grouping.label_balanced_tier:LabelBalancedTier",
-            "classes dealt round-robin over the groups of each window of speeds (ours)",
+            "classes dealt round-robin over the groups of each window of speeds (our choice)",
         ),
-        "random": ("algorithms.grouping.random_groups:RandomGroups", "equal parts at random (ours)"),
-        "single": ("algorithms.grouping.single:SingleGroup", "everybody in one group: synchronous"),
-        "singleton": ("algorithms.grouping.singleton:SingletonGroups", "everybody alone: fully asynchronous"),
+        "random": ("algorithms.grouping.random_groups:RandomGroups", "equal parts at random (our choice)"),
+        "single": ("algorithms.grouping.single:SingleGroup", "everybody in one group: synchronous (our choice)"),
+        "singleton": (
+            "algorithms.grouping.singleton:SingletonGroups",
+            "everybody alone: fully asynchronous (our choice)",
+        ),
         "tier": ("algorithms.grouping.tier:TierGrouping", "equal parts in order of speed (TiFL, HPDC 2020)"),
         "tier-width": (
             "algorithms.grouping.tier_width:TierWidth",
-            "the fewest groups within the allowed spread of training times (ours)",
+            "the fewest groups within the allowed spread of training times (our choice)",
         ),
     },
     "payload": {
-        "delta": ("algorithms.payload.delta:DeltaPayload", "the update, new minus old (ours)"),
+        "delta": ("algorithms.payload.delta:DeltaPayload", "the update, new minus old (our choice)"),
         "model": ("algorithms.payload.model:ModelPayload", "the whole model (Ma et al., IPDPS 2025)"),
     },
     "power-control": {
@@ -108,7 +124,7 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
         "ideal": (
             "algorithms.power_control.ideal:IdealPowerControl",
-            "the exact weighted mean: aligned, and no noise at the receiver (upper limit)",
+            "the exact weighted mean: aligned, no noise at the receiver; an upper limit (our choice)",
         ),
         "regularized-inversion": (
             "algorithms.power_control.regularized_inversion:RegularizedInversion",
@@ -128,16 +144,16 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
         "zf-inversion": (
             "algorithms.power_control.zf_inversion:ZeroForcingInversion",
-            "channel inversion, unbiased; the weakest member sets the scale (zero forcing)",
+            "channel inversion, unbiased; the weakest member sets the scale (zero forcing, textbook)",
         ),
     },
     "selection": {
-        "all": ("algorithms.selection.everybody:Everybody", "everybody who can be asked"),
+        "all": ("algorithms.selection.everybody:Everybody", "everybody who can be asked (textbook)"),
         "energy-aware": (
             "algorithms.selection.energy_aware:EnergyAware",
             "virtual energy queues, drift plus penalty (Sun et al., JSAC 2022, as rebuilt for Air-FedGA)",
         ),
-        "fastest": ("algorithms.selection.fastest:Fastest", "so many of the shortest training time (ours)"),
+        "fastest": ("algorithms.selection.fastest:Fastest", "so many of the shortest training time (our choice)"),
         "random": (
             "algorithms.selection.random_subset:RandomSubset",
             "a number or a fraction at random (McMahan et al., AISTATS 2017)",

@@ -2,7 +2,16 @@
 
 from typing import Final
 
-__all__ = ["PARTS"]
+__all__ = ["PARTS", "PROTOCOLS"]
+
+# What a part of a kind must have, whoever brings it: kind -> module:protocol.
+PROTOCOLS: Final[dict[str, str]] = {
+    "downlink": "channels.downlink:Downlink",
+    "fading": "channels.fading:Fading",
+    "noise": "channels.noise:Noise",
+    "path-loss": "channels.path_loss:PathLoss",
+    "shadowing": "channels.shadowing:Shadowing",
+}
 
 PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "path-loss": {

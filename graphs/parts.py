@@ -2,6 +2,9 @@
 
 from typing import Final
 
-__all__ = ["PARTS"]
+__all__ = ["PARTS", "PROTOCOLS"]
+
+# What a part of a kind must have, whoever brings it: kind -> module:protocol.
+PROTOCOLS: Final[dict[str, str]] = {}
 
 PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {}

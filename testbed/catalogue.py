@@ -1,24 +1,30 @@
 """The catalogue: every part a scenario can name, found without importing it.
 
-Each package has a module `parts` with one literal table, kind -> name -> (module:object, one line of help).
-Reading it imports nothing else, so `testbed list` is instant. Other distributions add names through entry
-points in the group `airwan.<kind>` (with underscores); a script or notebook adds one with `@register(kind, name)`.
+Each package has a module `parts` with one literal table, kind -> name -> (module:object, one line of help). The line
+of a rule ends with its source in parentheses: paper and year, "textbook" or "our choice". Reading the table imports
+nothing else, so `testbed list` is instant. Other distributions add names through entry points in the group
+`airwan.<kind>` (with underscores); a script or notebook adds one with `@register(kind, name)`.
 
-Names are lower-case with hyphens; an underscore is accepted and means a hyphen.
+Names are lower-case with hyphens; an underscore is accepted and means a hyphen. A name belongs to one part: where two
+packages bring it, neither is used.
 """
 
 import importlib
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from typing import Any, Final, TypeVar
 
 from testbed.errors import RequestError, unknown_name
+from testbed.plugins import BrokenPart, load_part, load_target
 
-__all__ = ["KINDS", "Entry", "canonical", "entries", "find", "load", "register"]
+__all__ = ["KINDS", "OWN", "Entry", "canonical", "entries", "examined", "find", "load", "register"]
 
 _TABLES: Final = ("testbed.parts", "channels.parts", "algorithms.parts", "graphs.parts")
+
+OWN: Final = "airwan"  # the origin of the parts that are shipped
 
 KINDS: Final = {
     "scenario": "a shipped experiment, runnable by name",
@@ -44,18 +50,28 @@ KINDS: Final = {
     "reproduction": "a paper whose figures `testbed reproduce` shows beside ours",
 }
 
+# Kinds whose objects are not settings that do the work themselves.
+_NO_PARTS: Final = ("scenario", "world", "kernel", "placement")
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One name of the catalogue: where its object lives and who brought it."""
+    """One name of the catalogue: where its object lives, who brought it, and what is wrong with it, if anything."""
 
     kind: str
     name: str
     target: str
     help: str
     origin: str
+    problem: str = ""
+
+    @property
+    def source(self) -> str:
+        """What the line of help ends with in parentheses: a paper, "textbook", "our choice"; empty without any."""
+        found = re.search(r"\(([^()]+)\)$", self.help)
+        return found[1] if found else ""
 
 
 _registered: dict[tuple[str, str], tuple[Entry, Any]] = {}
@@ -82,7 +98,7 @@ def register(kind: str, name: str, help: str = "") -> Callable[[T], T]:
         raise RequestError(f"the {kind} {name!r} exists already")
 
     def add(part: T) -> T:
-        text = help or (getattr(part, "__doc__", None) or "").strip().split("\n")[0]
+        text = help or _first_line(part)
         module = getattr(part, "__module__", "__main__")
         _registered[kind, name] = Entry(kind, name, f"{module}:{name}", text, module), part
         return part
@@ -99,7 +115,7 @@ def _literal_entries() -> dict[str, dict[str, Entry]]:
             for name, (target, help) in names.items():
                 if name in found[kind]:
                     raise RuntimeError(f"two parts of kind {kind!r} are named {name!r}")
-                found[kind][name] = Entry(kind, name, target, help, "airwan")
+                found[kind][name] = Entry(kind, name, target, help, OWN)
     return found
 
 
@@ -109,7 +125,7 @@ def _plugged_entries(kind: str) -> tuple[Entry, ...]:
     found = []
     for point in entry_points(group=f"airwan.{kind.replace('-', '_')}"):
         origin = point.dist.name if point.dist else "unknown distribution"
-        found.append(Entry(kind, canonical(point.name), point.value, f"from {origin}", origin))
+        found.append(Entry(kind, canonical(point.name), point.value, "a part of another package", origin))
     return tuple(found)
 
 
@@ -125,7 +141,10 @@ def entries(kind: str) -> dict[str, Entry]:
         raise unknown_name("kind of part", kind, KINDS)
     found = dict(_literal_entries()[kind])
     for entry in _plugged_entries(kind):
-        found.setdefault(entry.name, entry)
+        first = found.setdefault(entry.name, entry)
+        if first is not entry:
+            problem = f"the packages {first.origin} and {entry.origin} both bring it; rename or uninstall one"
+            found[entry.name] = replace(first, problem=problem)
     found.update({n: entry for (k, n), (entry, _) in _registered.items() if k == kind})
     return dict(sorted(found.items()))
 
@@ -135,12 +154,15 @@ def find(kind: str, name: str) -> Entry:
 
     Raises
     ------
-    RequestError : no such kind or name; the message has the nearest names.
+    RequestError : no such kind or name, with the nearest names; or two packages that bring it, with theirs.
     """
     known = entries(kind)
     if canonical(name) not in known:
         raise unknown_name(canonical(kind), canonical(name), known)
-    return known[canonical(name)]
+    entry = known[canonical(name)]
+    if entry.problem:
+        raise RequestError(f"the {entry.kind} {entry.name!r} cannot be used: {entry.problem}")
+    return entry
 
 
 def load(kind: str, name: str) -> Any:
@@ -148,10 +170,43 @@ def load(kind: str, name: str) -> Any:
 
     Raises
     ------
-    RequestError : no such kind or name.
+    RequestError : no such kind or name, or a part of another package that is broken; the message names the package.
     """
     entry = find(kind, name)
     if (entry.kind, entry.name) in _registered:
         return _registered[entry.kind, entry.name][1]
-    module, _, attribute = entry.target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    if entry.origin == OWN:
+        return load_target(entry.target)
+    try:
+        return load_part(entry.target, *_requirements(entry.kind))
+    except BrokenPart as error:
+        raise RequestError(
+            f"the {entry.kind} {entry.name!r} of the package {entry.origin} cannot be used: {error}"
+        ) from error
+
+
+def examined(entry: Entry) -> Entry:
+    """Return an entry with what only importing it tells: the help or the problem of a part of another package.
+
+    Shipped and registered parts are returned as they are, and not imported.
+    """
+    known = entry.origin == OWN or (entry.kind, entry.name) in _registered
+    if known or entry.problem or entry.kind == "scenario":
+        return entry
+    try:
+        part = load_part(entry.target, *_requirements(entry.kind))
+    except BrokenPart as error:
+        return replace(entry, problem=str(error))
+    return replace(entry, help=_first_line(part) or entry.help)
+
+
+def _requirements(kind: str) -> tuple[str, ...]:
+    """Return the targets of what a class of this kind must derive from or have the members of."""
+    protocols = [importlib.import_module(table).PROTOCOLS for table in _TABLES]
+    base = () if kind in _NO_PARTS else ("testbed.settings:Part",)
+    return (*base, *(found[kind] for found in protocols if kind in found))
+
+
+def _first_line(part: Any) -> str:
+    """Return the first line of a docstring without its full stop, as lines of help are."""
+    return (getattr(part, "__doc__", None) or "").strip().split("\n")[0].removesuffix(".")

@@ -164,7 +164,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List the parts a scenario can name, or the settings of one."""
-    from testbed.experiments.describe import part_settings
+    from testbed.experiments.describe import part_line, part_settings
     from testbed.views.listings import catalogue_table, settings_table
 
     if kind and name:
@@ -173,8 +173,8 @@ def list_(
         _show(as_json, rows, lambda console: console.print(settings_table(f"{kind} {name}", settings)))
         return
     kinds = [catalogue.canonical(kind)] if kind else list(catalogue.KINDS)
-    found = {name: list(catalogue.entries(name).values()) for name in kinds}
-    document = {k: [{"name": e.name, "help": e.help, "origin": e.origin} for e in es] for k, es in found.items()}
+    found = {name: [catalogue.examined(entry) for entry in catalogue.entries(name).values()] for name in kinds}
+    document = {kind: [part_line(entry) for entry in parts] for kind, parts in found.items()}
     _show(as_json, document, lambda console: console.print(catalogue_table(found)))
 
 

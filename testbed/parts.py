@@ -2,7 +2,18 @@
 
 from typing import Final
 
-__all__ = ["PARTS"]
+__all__ = ["PARTS", "PROTOCOLS"]
+
+# What a part of a kind must have, whoever brings it: kind -> module:protocol.
+PROTOCOLS: Final[dict[str, str]] = {
+    "availability": "testbed.devices.availability:Availability",
+    "dataset": "testbed.learning.datasets.dataset:DatasetSource",
+    "kernel": "testbed.learning.kernels.protocol:Kernel",
+    "model": "testbed.learning.models.architecture:Architecture",
+    "partition": "testbed.learning.partition.rule:Partition",
+    "placement": "testbed.learning.jobs:Placement",
+    "slowdown": "testbed.devices.slowdown:Slowdown",
+}
 
 PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "availability": {

@@ -79,6 +79,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
     },
     "grouping": {
         "anti-kmeans": [{"num_groups": 1}, {"num_groups": 3}],
+        "communication-aware": [{"num_groups": 1}, {"num_groups": 3}],
         "data-aware": [{"num_groups": 1}, {"num_groups": 3}],
         "greedy-paper": [{}, {"xi": 0}, {"xi": 1, "planning": {"target_gap": 0.05}}],
         "greedy-refined": [{}, {"xi": 0}, {"xi": 1, "planning": {"target_gap": 0.05}}],

@@ -5,9 +5,11 @@ convergence bound (`foresee`) and the protocol `Grouping`. Then `greedy.py`, the
 form; `refinement.py` is the local search behind the latter, and `tally.py` the bookkeeping that lets both
 judge hundreds of placements at once. The limits are `single.py` and `singleton.py`; `random_groups.py` is the
 yardstick. By speed: `tier.py`, `tier_width.py`. By labels: `label_clusters.py`, `data_aware.py`. By both:
-`label_balanced_tier.py`.
+`label_balanced_tier.py`. By channels: `communication_aware.py`. Rules that are told the number of groups share
+`fixed_number.py`.
 """
 
+from algorithms.grouping.communication_aware import CommunicationAware
 from algorithms.grouping.data_aware import DataAware
 from algorithms.grouping.greedy import GreedyPaper, GreedyRefined
 from algorithms.grouping.label_balanced_tier import LabelBalancedTier
@@ -22,6 +24,7 @@ from algorithms.grouping.tier_width import TierWidth
 
 __all__ = [
     "AntiKmeans",
+    "CommunicationAware",
     "DataAware",
     "GreedyPaper",
     "GreedyRefined",

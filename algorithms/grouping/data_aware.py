@@ -1,8 +1,6 @@
 """Data-aware groups: equal in size, each as near the global label mix as a greedy pass brings it.
 
-The data-aware half of the pair that FedUC compares (IEEE TMC 2024). The other half, communication-aware clustering,
-joins every client to the nearest aggregator; it needs positions, which a `GroupingProblem` does not have, and is left
-out.
+The data-aware half of the pair that FedUC compares (IEEE TMC 2024); the other half is `communication-aware`.
 
 Our choice of the rule: a greedy pass for groups that share out every class evenly, that is for least
 
@@ -15,28 +13,20 @@ little over random groups: it does not change until a group holds too much of a 
 """
 
 import numpy as np
-from pydantic import PositiveInt
 
-from algorithms.grouping.problem import GroupingProblem, Partition, as_partition
-from testbed.settings import Part
+from algorithms.grouping.fixed_number import FixedNumber
+from algorithms.grouping.problem import GroupingProblem
 
 __all__ = ["DataAware"]
 
 
-class DataAware(Part):
+class DataAware(FixedNumber):
     """Near-IID groups, equal in size up to one client, whatever their speeds."""
 
     kind: str = "data-aware"
-    num_groups: PositiveInt
 
-    def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
-        """Return the groups; the rule draws nothing from `rng`.
-
-        Raises
-        ------
-        RequestError : more groups than clients.
-        """
-        problem.require_clients_for(self.kind, self.num_groups)
+    def _groups(self, problem: GroupingProblem, rng: np.random.Generator) -> list[list[int]]:
+        """Return the groups; the rule draws nothing from `rng`."""
         histograms = np.asarray(problem.label_histograms, dtype=np.float64)
         quotient, remainder = divmod(problem.num_clients, self.num_groups)
         places = np.full(self.num_groups, quotient) + (np.arange(self.num_groups) < remainder)
@@ -49,4 +39,4 @@ class DataAware(Part):
             chosen = int(np.lexsort([sizes, overlaps])[0])
             group_histograms[chosen] += histograms[client]
             members[chosen].append(client)
-        return as_partition(members)
+        return members

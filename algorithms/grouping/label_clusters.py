@@ -14,11 +14,10 @@ The laws are tested in `tests/algorithms/grouping/test_label_clusters.py`.
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import PositiveInt
 
+from algorithms.grouping.fixed_number import FixedNumber
 from algorithms.grouping.label_mix import class_order
-from algorithms.grouping.problem import GroupingProblem, Partition, as_partition
-from testbed.settings import Part
+from algorithms.grouping.problem import GroupingProblem
 
 __all__ = ["AntiKmeans", "KmeansLabel", "label_clusters"]
 
@@ -62,36 +61,20 @@ def _kmeans(
     return np.asarray(labels, dtype=np.intp)
 
 
-class KmeansLabel(Part):
+class KmeansLabel(FixedNumber):
     """Homogeneous groups: clients of similar label mix together, the worst case for the label distance."""
 
     kind: str = "kmeans-label"
-    num_groups: PositiveInt
 
-    def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
-        """Return the clusters as groups.
-
-        Raises
-        ------
-        RequestError : more groups than clients.
-        """
-        problem.require_clients_for(self.kind, self.num_groups)
-        return as_partition([cluster.tolist() for cluster in label_clusters(problem, self.num_groups, rng)])
+    def _groups(self, problem: GroupingProblem, rng: np.random.Generator) -> list[npt.NDArray[np.intp]]:
+        return label_clusters(problem, self.num_groups, rng)
 
 
-class AntiKmeans(Part):
+class AntiKmeans(FixedNumber):
     """Near-IID groups: clients of similar label mix apart; as many clusters as groups."""
 
     kind: str = "anti-kmeans"
-    num_groups: PositiveInt
 
-    def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
-        """Return the groups.
-
-        Raises
-        ------
-        RequestError : more groups than clients.
-        """
-        problem.require_clients_for(self.kind, self.num_groups)
+    def _groups(self, problem: GroupingProblem, rng: np.random.Generator) -> list[npt.NDArray[np.intp]]:
         deal = np.concatenate(label_clusters(problem, self.num_groups, rng))
-        return as_partition([deal[first :: self.num_groups].tolist() for first in range(self.num_groups)])
+        return [deal[first :: self.num_groups] for first in range(self.num_groups)]

@@ -21,9 +21,9 @@ from functools import cached_property
 from typing import Annotated, Final, Protocol, Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from testbed.errors import RequestError
 from testbed.layout import FloatArray
 from testbed.settings import Settings
 
@@ -55,12 +55,14 @@ class GroupingProblem:
     data_sizes : (num_clients,) d_i, samples.
     label_histograms : (num_clients, num_classes) samples of each class; rows sum to `data_sizes`.
     upload_time_s : L^u, one over-the-air transmission [s].
+    mean_power_gains : (num_clients,) E|h_i|^2 of the uplink channels over the fading, or None where every mean is 1.
     """
 
     training_times_s: FloatArray
     data_sizes: FloatArray
     label_histograms: FloatArray
     upload_time_s: float
+    mean_power_gains: FloatArray | None = None
 
     def __post_init__(self) -> None:
         times, sizes, histograms = self.training_times_s, self.data_sizes, self.label_histograms
@@ -79,6 +81,11 @@ class GroupingProblem:
             )
         if not (math.isfinite(self.upload_time_s) and self.upload_time_s >= 0):
             raise ValueError(f"upload_time_s must be at least 0 and finite, got {self.upload_time_s}")
+        gains = self.mean_power_gains
+        if gains is not None and np.shape(gains) != (num_clients,):
+            raise ValueError(f"mean_power_gains must be ({num_clients},), got {np.shape(gains)}")
+        if gains is not None and not (np.all(np.isfinite(gains)) and np.all(gains > 0)):
+            raise ValueError(f"mean_power_gains must be positive and finite, got {gains}")
 
     @property
     def num_clients(self) -> int:
@@ -98,19 +105,6 @@ class GroupingProblem:
     def allowed_spread_s(self, xi: float) -> float:
         """Return xi (max_i l_i - min_i l_i): how far training times in one group may lie apart [s]."""
         return xi * float(np.max(self.training_times_s) - np.min(self.training_times_s))
-
-    def require_clients_for(self, kind: str, num_groups: int) -> None:
-        """Refuse more groups than clients.
-
-        Raises
-        ------
-        RequestError : there are more; the message names the grouping `kind`.
-        """
-        if num_groups > self.num_clients:
-            raise RequestError(
-                f"grouping {kind}: num_groups = {num_groups}, but there are {self.num_clients} clients; "
-                "a group needs at least one"
-            )
 
 
 class PlanningConstants(Settings):
@@ -217,7 +211,7 @@ def foresee(problem: GroupingProblem, constants: PlanningConstants, groups: Sequ
     return Outlook(periods, shares, frequencies, distances, mean_gap_s, max_staleness, update_share, delta, objective_s)
 
 
-def as_partition(groups: Sequence[Sequence[int]]) -> Partition:
+def as_partition(groups: Sequence[Sequence[int] | npt.NDArray[np.intp]]) -> Partition:
     """Return groups as sorted tuples, in order of their first member; empty ones are left out.
 
     >>> as_partition([[3, 1], [], [0, 2]])

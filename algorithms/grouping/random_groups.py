@@ -5,27 +5,18 @@ from `tier` is only who is with whom.
 """
 
 import numpy as np
-from pydantic import PositiveInt
+import numpy.typing as npt
 
-from algorithms.grouping.problem import GroupingProblem, Partition, as_partition
-from testbed.settings import Part
+from algorithms.grouping.fixed_number import FixedNumber
+from algorithms.grouping.problem import GroupingProblem
 
 __all__ = ["RandomGroups"]
 
 
-class RandomGroups(Part):
+class RandomGroups(FixedNumber):
     """A random permutation of the clients cut into equal parts; neither speed nor labels play a part."""
 
     kind: str = "random"
-    num_groups: PositiveInt
 
-    def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
-        """Return the groups.
-
-        Raises
-        ------
-        RequestError : more groups than clients.
-        """
-        problem.require_clients_for(self.kind, self.num_groups)
-        order = rng.permutation(problem.num_clients)
-        return as_partition([part.tolist() for part in np.array_split(order, self.num_groups)])
+    def _groups(self, problem: GroupingProblem, rng: np.random.Generator) -> list[npt.NDArray[np.intp]]:
+        return np.array_split(rng.permutation(problem.num_clients), self.num_groups)

@@ -5,27 +5,19 @@ IPDPS 2025, Table III) seven such tiers have a mean label distance of 0.69.
 """
 
 import numpy as np
-from pydantic import PositiveInt
+import numpy.typing as npt
 
-from algorithms.grouping.problem import GroupingProblem, Partition, as_partition
-from testbed.settings import Part
+from algorithms.grouping.fixed_number import FixedNumber
+from algorithms.grouping.problem import GroupingProblem
 
 __all__ = ["TierGrouping"]
 
 
-class TierGrouping(Part):
+class TierGrouping(FixedNumber):
     """Groups of similar speed and, up to one member, equal size; labels play no part."""
 
     kind: str = "tier"
-    num_groups: PositiveInt
 
-    def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
-        """Return the tiers; the rule draws nothing from `rng`.
-
-        Raises
-        ------
-        RequestError : more groups than clients.
-        """
-        problem.require_clients_for(self.kind, self.num_groups)
-        by_speed = np.argsort(problem.training_times_s, kind="stable")
-        return as_partition([tier.tolist() for tier in np.array_split(by_speed, self.num_groups)])
+    def _groups(self, problem: GroupingProblem, rng: np.random.Generator) -> list[npt.NDArray[np.intp]]:
+        """Return the tiers, fastest first; the rule draws nothing from `rng`."""
+        return np.array_split(np.argsort(problem.training_times_s, kind="stable"), self.num_groups)

@@ -28,12 +28,11 @@ from algorithms.power_control.plan import (
     Plan,
     SignalModel,
     SignalStatistics,
-    check_transmission,
     everybody,
     silent_plan,
 )
+from algorithms.power_control.round_rule import RoundRule
 from testbed.layout import FloatArray
-from testbed.settings import Part
 
 __all__ = [
     "AirFedgaPowerControl",
@@ -123,7 +122,7 @@ def until_settled(passes: Iterator[Scaling], start: float, tolerance: float) -> 
     raise RuntimeError(f"Alg. 2 did not settle to {tolerance} within {_MAX_PASSES} passes; use a larger tolerance")
 
 
-class AirFedgaPowerControl(Part):
+class AirFedgaPowerControl(RoundRule):
     """Common alignment inside the energy budget, MMSE receive scale (Air-FedGA, Alg. 2).
 
     `predicted_squared_error` is the bound C.
@@ -134,18 +133,9 @@ class AirFedgaPowerControl(Part):
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3  # Our choice: the paper gives no value
     start: Literal["sigma-max", "sigma-max/1000"] = "sigma-max"  # Our choice: from there two passes suffice
 
-    requires_payload: ClassVar[str | None] = None
-    plans: ClassVar[Literal["round", "run"]] = "round"
     signal_model: ClassVar[SignalModel] = "bounded"
 
-    def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
-        """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
-
-        Raises
-        ------
-        ValueError : see `check_transmission`.
-        """
-        check_transmission(channel, statistics, weights)
+    def _plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
         if statistics.bound == 0.0:
             return silent_plan(everybody(channel))
         scaling = self._solve(weakest_amplitude(channel, weights), statistics.bound, channel.noise_energy_j)

@@ -17,37 +17,29 @@ tested in `tests/algorithms/power_control/test_cotaf.py`.
 """
 
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from algorithms.power_control.inversion import above_threshold, active_weights, inversion_plan
-from algorithms.power_control.plan import ChannelState, Plan, SignalModel, SignalStatistics, check_transmission
+from algorithms.power_control.plan import ChannelState, Plan, SignalModel, SignalStatistics
+from algorithms.power_control.round_rule import RoundRule
 from testbed.layout import FloatArray
-from testbed.settings import Part
 
 __all__ = ["Cotaf"]
 
 
-class Cotaf(Part):
+class Cotaf(RoundRule):
     """Common precoding of updates; `predicted_squared_error` is the exact mean r^2 n0."""
 
     kind: str = "cotaf"
     min_amplitude: Annotated[float, Field(gt=0)] | None = None  # h_min; None: the weakest member's
 
     requires_payload: ClassVar[str | None] = "delta"
-    plans: ClassVar[Literal["round", "run"]] = "round"
     signal_model: ClassVar[SignalModel] = "any"
 
-    def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
-        """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
-
-        Raises
-        ------
-        ValueError : see `check_transmission`.
-        """
-        check_transmission(channel, statistics, weights)
+    def _plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
         active = above_threshold(channel.amplitudes, self.min_amplitude or 0.0)
         weakest = float(np.min(channel.amplitudes[active]))
         h_min = weakest if self.min_amplitude is None else min(self.min_amplitude, weakest)

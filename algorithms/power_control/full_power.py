@@ -9,7 +9,7 @@ Our choice: each member's own norm stands in the receive scale. The textbook rul
 are tested in `tests/algorithms/power_control/test_full_power.py`.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,34 +18,24 @@ from algorithms.power_control.plan import (
     Plan,
     SignalModel,
     SignalStatistics,
-    check_transmission,
     everybody,
     silent_plan,
 )
+from algorithms.power_control.round_rule import RoundRule
 from algorithms.power_control.uncorrelated import mmse_receive_scale, uncorrelated_squared_error
 from testbed.layout import FloatArray
-from testbed.settings import Part
 
 __all__ = ["FullPower"]
 
 
-class FullPower(Part):
+class FullPower(RoundRule):
     """Everybody at its cap; `predicted_squared_error` is the mean for uncorrelated signals."""
 
     kind: str = "full-power"
 
-    requires_payload: ClassVar[str | None] = None
-    plans: ClassVar[Literal["round", "run"]] = "round"
     signal_model: ClassVar[SignalModel] = "uncorrelated"
 
-    def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
-        """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
-
-        Raises
-        ------
-        ValueError : see `check_transmission`.
-        """
-        check_transmission(channel, statistics, weights)
+    def _plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
         speaks = statistics.norms > 0
         if not speaks.any():
             return silent_plan(everybody(channel))

@@ -9,40 +9,23 @@ are tested in `tests/algorithms/power_control/test_ideal.py`.
 """
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from algorithms.power_control.inversion import inversion_plan, largest_alignment
-from algorithms.power_control.plan import (
-    ChannelState,
-    Plan,
-    SignalModel,
-    SignalStatistics,
-    check_transmission,
-    everybody,
-)
+from algorithms.power_control.inversion import loudest_inversion_plan
+from algorithms.power_control.plan import ChannelState, Plan, SignalModel, SignalStatistics, everybody
+from algorithms.power_control.round_rule import RoundRule
 from testbed.layout import FloatArray
-from testbed.settings import Part
 
 __all__ = ["IdealPowerControl"]
 
 
-class IdealPowerControl(Part):
+class IdealPowerControl(RoundRule):
     """The exact weighted mean: aligned signals and a receiver without noise."""
 
     kind: str = "ideal"
 
-    requires_payload: ClassVar[str | None] = None
-    plans: ClassVar[Literal["round", "run"]] = "round"
     signal_model: ClassVar[SignalModel] = "any"
 
-    def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
-        """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
-
-        Raises
-        ------
-        ValueError : see `check_transmission`.
-        """
-        check_transmission(channel, statistics, weights)
-        alignment = largest_alignment(channel, statistics, weights)
-        plan = inversion_plan(channel, statistics, weights, everybody(channel), alignment)
+    def _plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
+        plan = loudest_inversion_plan(channel, statistics, weights, everybody(channel))
         return replace(plan, predicted_squared_error=0.0, noiseless=True)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from algorithms.power_control.plan import ChannelState, Plan, SignalStatistics, amplitude_caps, silent_plan
 from testbed.layout import FloatArray
 
-__all__ = ["above_threshold", "active_weights", "inversion_plan", "largest_alignment"]
+__all__ = ["above_threshold", "active_weights", "inversion_plan", "largest_alignment", "loudest_inversion_plan"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -70,3 +70,10 @@ def inversion_plan(
         active=active,
         predicted_squared_error=channel.noise_energy_j / alignment**2,
     )
+
+
+def loudest_inversion_plan(
+    channel: ChannelState, statistics: SignalStatistics, weights: FloatArray, active: Mask
+) -> Plan:
+    """Return the inversion at the largest alignment that the budgets allow; `weights` are zero for the silenced."""
+    return inversion_plan(channel, statistics, weights, active, largest_alignment(channel, statistics, weights))

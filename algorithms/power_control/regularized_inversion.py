@@ -17,7 +17,7 @@ in the fade at hand. The laws are tested in `tests/algorithms/power_control/test
 """
 
 import math
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -29,13 +29,12 @@ from algorithms.power_control.plan import (
     Plan,
     SignalModel,
     SignalStatistics,
-    check_transmission,
     everybody,
     silent_plan,
 )
+from algorithms.power_control.round_rule import RoundRule
 from algorithms.power_control.uncorrelated import uncorrelated_squared_error
 from testbed.layout import FloatArray
-from testbed.settings import Part
 
 __all__ = ["FadingLaw", "RegularizedInversion", "optimal_receive_scale", "rayleigh_power_gains", "regularizers"]
 
@@ -99,7 +98,7 @@ def optimal_receive_scale(law: FadingLaw, wanted: FloatArray, loudest: FloatArra
     return high if low == high else float(brentq(slope, low, 2.0 * low, xtol=_EPSILON * low, rtol=4 * _EPSILON))
 
 
-class RegularizedInversion(Part):
+class RegularizedInversion(RoundRule):
     """Regularised inversion with one receive scale for all fades, planned over a distribution of channels."""
 
     kind: str = "regularized-inversion"
@@ -108,18 +107,9 @@ class RegularizedInversion(Part):
     # Equally likely samples of |h|^2 / E|h|^2; Our choice: 64 quantiles of unit Rayleigh fading.
     power_gains: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = rayleigh_power_gains(64)
 
-    requires_payload: ClassVar[str | None] = None
-    plans: ClassVar[Literal["round", "run"]] = "round"
     signal_model: ClassVar[SignalModel] = "uncorrelated"
 
-    def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
-        """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
-
-        Raises
-        ------
-        ValueError : see `check_transmission`.
-        """
-        check_transmission(channel, statistics, weights)
+    def _plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
         speaks = statistics.norms > 0
         if not speaks.any():
             return silent_plan(everybody(channel))

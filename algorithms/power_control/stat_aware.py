@@ -19,7 +19,7 @@ history); the exact solution above in place of coordinate descent, which the tes
 tested in `tests/algorithms/power_control/test_stat_aware.py`.
 """
 
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -29,12 +29,11 @@ from algorithms.power_control.plan import (
     SignalModel,
     SignalStatistics,
     amplitude_caps,
-    check_transmission,
     everybody,
     silent_plan,
 )
+from algorithms.power_control.round_rule import RoundRule
 from testbed.layout import FloatArray
-from testbed.settings import Part
 
 __all__ = ["Sharing", "StatAware", "arrivals", "optimal_receive_scale", "squared_error"]
 
@@ -100,23 +99,14 @@ def optimal_receive_scale(sharing: Sharing, weights: FloatArray, loudest: FloatA
     return r
 
 
-class StatAware(Part):
+class StatAware(RoundRule):
     """The optimum for entries with a common mean; `predicted_squared_error` is the mean under that model."""
 
     kind: str = "stat-aware"
 
-    requires_payload: ClassVar[str | None] = None
-    plans: ClassVar[Literal["round", "run"]] = "round"
     signal_model: ClassVar[SignalModel] = "shared-mean"
 
-    def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
-        """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
-
-        Raises
-        ------
-        ValueError : see `check_transmission`.
-        """
-        check_transmission(channel, statistics, weights)
+    def _plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
         if statistics.bound == 0.0:
             return silent_plan(everybody(channel))
         sharing = Sharing.of(channel, statistics)

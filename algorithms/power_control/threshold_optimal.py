@@ -13,7 +13,7 @@ Our choice: the weighted form, and each member's own norm in place of unit varia
 no part in the minimum. The laws are tested in `tests/algorithms/power_control/test_threshold_optimal.py`.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,13 +23,12 @@ from algorithms.power_control.plan import (
     SignalModel,
     SignalStatistics,
     amplitude_caps,
-    check_transmission,
     everybody,
     silent_plan,
 )
+from algorithms.power_control.round_rule import RoundRule
 from algorithms.power_control.uncorrelated import uncorrelated_squared_error
 from testbed.layout import FloatArray
-from testbed.settings import Part
 
 __all__ = ["ThresholdOptimal", "optimal_sqrt_eta", "threshold_plan"]
 
@@ -66,21 +65,12 @@ def threshold_plan(channel: ChannelState, statistics: SignalStatistics, weights:
     return Plan(gains, r, everybody(channel), uncorrelated_squared_error(channel, statistics, weights, gains, r))
 
 
-class ThresholdOptimal(Part):
+class ThresholdOptimal(RoundRule):
     """The optimum of one transmission; `predicted_squared_error` is the mean for uncorrelated signals."""
 
     kind: str = "threshold-optimal"
 
-    requires_payload: ClassVar[str | None] = None
-    plans: ClassVar[Literal["round", "run"]] = "round"
     signal_model: ClassVar[SignalModel] = "uncorrelated"
 
-    def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
-        """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
-
-        Raises
-        ------
-        ValueError : see `check_transmission`.
-        """
-        check_transmission(channel, statistics, weights)
+    def _plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
         return threshold_plan(channel, statistics, weights)

@@ -16,15 +16,15 @@ Deviations. Our choice: if nobody passes, the strongest member transmits alone. 
 """
 
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 from scipy.special import exp1
 
-from algorithms.power_control.inversion import above_threshold, active_weights, inversion_plan, largest_alignment
-from algorithms.power_control.plan import ChannelState, Plan, SignalModel, SignalStatistics, check_transmission
+from algorithms.power_control.inversion import above_threshold, active_weights, loudest_inversion_plan
+from algorithms.power_control.plan import ChannelState, Plan, SignalModel, SignalStatistics
+from algorithms.power_control.round_rule import RoundRule
 from testbed.layout import FloatArray
-from testbed.settings import Part
 
 __all__ = ["TruncatedInversion", "active_probability", "common_received_power"]
 
@@ -55,24 +55,15 @@ def common_received_power(average_power: float, power_gain_threshold: float) -> 
     return average_power / float(exp1(power_gain_threshold))
 
 
-class TruncatedInversion(Part):
+class TruncatedInversion(RoundRule):
     """Channel inversion above a threshold; `predicted_squared_error` is the exact mean n0 / s^2."""
 
     kind: str = "truncated-inversion"
     power_gain_threshold: Annotated[float, Field(ge=0)]  # g_th, what |h_i|^2 must reach; path loss is part of it
 
-    requires_payload: ClassVar[str | None] = None
-    plans: ClassVar[Literal["round", "run"]] = "round"
     signal_model: ClassVar[SignalModel] = "any"
 
-    def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
-        """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
-
-        Raises
-        ------
-        ValueError : see `check_transmission`.
-        """
-        check_transmission(channel, statistics, weights)
+    def _plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
         active = above_threshold(channel.amplitudes, math.sqrt(self.power_gain_threshold))
         kept = active_weights(weights, active)
-        return inversion_plan(channel, statistics, kept, active, largest_alignment(channel, statistics, kept))
+        return loudest_inversion_plan(channel, statistics, kept, active)

@@ -9,39 +9,22 @@ The only difference to Air-FedGA's rule is the receiver (no shrinkage) and that 
 it. The laws are tested in `tests/algorithms/power_control/test_zf_inversion.py`.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from algorithms.power_control.inversion import inversion_plan, largest_alignment
-from algorithms.power_control.plan import (
-    ChannelState,
-    Plan,
-    SignalModel,
-    SignalStatistics,
-    check_transmission,
-    everybody,
-)
+from algorithms.power_control.inversion import loudest_inversion_plan
+from algorithms.power_control.plan import ChannelState, Plan, SignalModel, SignalStatistics, everybody
+from algorithms.power_control.round_rule import RoundRule
 from testbed.layout import FloatArray
-from testbed.settings import Part
 
 __all__ = ["ZeroForcingInversion"]
 
 
-class ZeroForcingInversion(Part):
+class ZeroForcingInversion(RoundRule):
     """Channel inversion with an unbiased receiver; `predicted_squared_error` is the exact mean n0 / s^2."""
 
     kind: str = "zf-inversion"
 
-    requires_payload: ClassVar[str | None] = None
-    plans: ClassVar[Literal["round", "run"]] = "round"
     signal_model: ClassVar[SignalModel] = "any"
 
-    def plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
-        """Return the plan for members with aggregation weights `weights : (num_members,)`, which sum to one.
-
-        Raises
-        ------
-        ValueError : see `check_transmission`.
-        """
-        check_transmission(channel, statistics, weights)
-        alignment = largest_alignment(channel, statistics, weights)
-        return inversion_plan(channel, statistics, weights, everybody(channel), alignment)
+    def _plan(self, channel: ChannelState, statistics: SignalStatistics, weights: FloatArray) -> Plan:
+        return loudest_inversion_plan(channel, statistics, weights, everybody(channel))

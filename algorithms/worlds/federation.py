@@ -83,7 +83,7 @@ class Federation(Uploads):
         self.fleet.close(self.simulation.now_s)
 
     def form_groups(self, grouping: Grouping, upload_s: float | None = None) -> list[Group]:
-        """Return the groups that `grouping` makes of the clients from their speeds and data, and record them.
+        """Return the groups that `grouping` makes of the clients by speed, data and channel, and record them.
 
         `upload_s` : what a group's upload adds to its period, as planned [s]; None: the airtime of a superposition.
         """
@@ -93,7 +93,8 @@ class Federation(Uploads):
             workload.data_sizes.astype(np.float64),
             workload.label_histograms.astype(np.float64),
         )
-        problem = GroupingProblem(training_s, sizes, histograms, upload_s)
+        gains = self.cell.mean_power_gains(range(len(sizes)))
+        problem = GroupingProblem(training_s, sizes, histograms, upload_s, gains)
         record_group = self.simulation.records.open(GROUP)
         record_member = self.simulation.records.open(MEMBERSHIP)
         groups = []

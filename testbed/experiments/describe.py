@@ -11,7 +11,7 @@ from testbed.experiments.result import COSTS, RunResult
 from testbed.experiments.summary import explain
 from testbed.settings import Part
 
-__all__ = ["describe", "median_explanation", "part_settings", "setting_differences"]
+__all__ = ["describe", "median_explanation", "part_line", "part_settings", "setting_differences"]
 
 _FINAL_METRICS = ("accuracy", "loss", "client_accuracy_p10")
 
@@ -43,6 +43,12 @@ def median_explanation(runs: Sequence[RunResult]) -> dict[str, float | None]:
         values = [value for e in explanations if (value := e[name]) is not None]
         medians[name] = float(np.median(values)) if values else None
     return medians
+
+
+def part_line(entry: catalogue.Entry) -> dict[str, str]:
+    """Return what a list says of a part, as JSON has it; `problem` is there for one that is broken."""
+    line = {"name": entry.name, "help": entry.help, "source": entry.source, "origin": entry.origin}
+    return line | ({"problem": entry.problem} if entry.problem else {})
 
 
 def part_settings(kind: str, name: str) -> list[dict[str, str]]:

@@ -128,8 +128,12 @@ def read_scenario(name_or_path: str) -> tuple[str, str]:
     shipped = catalogue.entries("scenario")
     name = catalogue.canonical(name_or_path)
     if name in shipped:
-        package, _, file = shipped[name].target.partition(":")
-        return resources.files(package).joinpath(file).read_text(encoding="utf-8"), name_or_path
+        entry = catalogue.find("scenario", name)
+        package, _, file = entry.target.partition(":")
+        try:
+            return resources.files(package).joinpath(file).read_text(encoding="utf-8"), name_or_path
+        except (ImportError, OSError) as error:
+            raise RequestError(f"cannot read the scenario {name!r} of the package {entry.origin}: {error}") from error
     path = Path(name_or_path)
     if path.suffix != ".toml" and not path.is_file():
         raise unknown_name("scenario", name_or_path, shipped)

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from testbed.catalogue import KINDS, Entry
+from testbed.catalogue import KINDS, OWN, Entry
 from testbed.experiments.doctor import Finding
 
 __all__ = ["catalogue_table", "doctor_table", "settings_table"]
@@ -17,15 +17,18 @@ _STYLES = {"ok": "green", "note": "yellow", "error": "bold red"}
 
 
 def catalogue_table(found: Mapping[str, Sequence[Entry]]) -> Table:
-    """Return the parts by kind, each with its line of help; where they come from, if not from here."""
+    """Return the parts by kind, each with its line of help; where they come from, if not from here; what is wrong."""
     table = Table(box=SIMPLE_HEAD)
     table.add_column("name", no_wrap=True)
     table.add_column("what it is", overflow="fold")
     for kind, entries in found.items():
         table.add_row(Text(kind, style="bold"), Text(KINDS[kind], style="italic"))
         for entry in entries:
-            origin = "" if entry.origin == "airwan" else f" [{entry.origin}]"
-            table.add_row(Text(f"  {entry.name}"), Text(entry.help + origin))
+            origin = "" if entry.origin == OWN else f" [{entry.origin}]"
+            line = Text(entry.help + origin)
+            if entry.problem:
+                line.append(f"\nbroken: {entry.problem}", style=_STYLES["error"])
+            table.add_row(Text(f"  {entry.name}"), line)
         table.add_section()
     return table
 

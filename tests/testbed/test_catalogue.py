@@ -8,10 +8,12 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from channels.fading import RicianFading, StaticFading
 from testbed import catalogue
-from testbed.catalogue import KINDS, canonical, entries, find, load, register
+from testbed.catalogue import KINDS, Entry, canonical, entries, examined, find, load, register
 from testbed.devices.profiles import CUSTOM, EFFECTIVE_FRACTION, HARDWARE
 from testbed.errors import RequestError
+from testbed.plugins import load_target, shortcoming
 from testbed.settings import Part
 
 TABLES = ["testbed.parts", "channels.parts", "algorithms.parts", "graphs.parts"]
@@ -36,8 +38,9 @@ def others(monkeypatch):
     """Another distribution brings some names."""
     brought = {
         "airwan.fading": [
-            EntryPoint("Rician_K", "collections:OrderedDict", "airwan.fading"),
-            EntryPoint("rayleigh", "collections:Counter", "airwan.fading"),
+            EntryPoint("Rician_K", "channels.fading:RicianFading", "airwan.fading"),
+            EntryPoint("rayleigh", "channels.fading:RicianFading", "airwan.fading"),
+            EntryPoint("counter", "collections:Counter", "airwan.fading"),
         ]
     }
     monkeypatch.setattr(catalogue, "entry_points", lambda group: brought.get(group, []))
@@ -81,6 +84,18 @@ def test_every_literal_entry_that_a_scenario_configures_is_a_part(table, kind, n
     assert part.model_config["frozen"]
     assert part.model_config["extra"] == "forbid"
     assert part.__doc__ and part.__doc__ != Part.__doc__
+
+
+@pytest.mark.parametrize(("table", "kind", "name"), [p for p in LITERAL if p.values[1] != "scenario"])
+def test_every_literal_entry_is_what_a_part_of_another_package_must_be(table, kind, name):
+    required = [load_target(target) for target in catalogue._requirements(kind)]
+    assert [shortcoming(load(kind, name), one) for one in required] == [""] * len(required)
+
+
+def test_every_kind_of_part_but_a_device_has_a_protocol():
+    # A device is a table of numbers, a world is given its settings.
+    protocols = {kind for table in TABLES for kind in importlib.import_module(table).PROTOCOLS}
+    assert protocols == set(KINDS) - {"scenario", "world", "device"}
 
 
 def test_the_devices_are_the_table_of_profiles_and_their_lines_say_its_speed():
@@ -158,7 +173,7 @@ def test_a_registered_part_is_listed_with_its_docstring_and_origin(registry):
         """
 
     entry = find("fading", "two-wave")
-    assert (entry.help, entry.origin) == ("A line of sight.", __name__)
+    assert (entry.help, entry.origin) == ("A line of sight", __name__)
     assert list(entries("fading")) == sorted(entries("fading"))
 
 
@@ -188,12 +203,50 @@ def test_what_a_caller_does_to_the_entries_stays_with_the_caller():
 
 
 def test_another_distribution_adds_names_but_takes_none(others):
-    import collections
-
-    assert load("fading", "rician-k") is collections.OrderedDict
+    assert load("fading", "rician-k") is RicianFading
     assert find("fading", "rician_k").origin == "unknown distribution"
-    assert find("fading", "rayleigh").origin == "airwan"
+    assert entries("fading")["rayleigh"].origin == "airwan"
     assert "rician-k" not in entries("noise")
+
+
+@pytest.mark.parametrize("ask", [find, load])
+def test_a_name_that_two_packages_bring_is_refused_with_both(others, ask):
+    with pytest.raises(RequestError, match=r"'rayleigh' cannot be used: .* airwan and unknown distribution both"):
+        ask("fading", "rayleigh")
+    assert load("fading", "static") is StaticFading
+
+
+def test_a_part_of_another_package_is_checked_when_it_is_loaded(others):
+    with pytest.raises(RequestError, match=r"'counter' of the package unknown distribution .* testbed.settings.Part"):
+        load("fading", "counter")
+
+
+def test_examining_tells_the_help_or_the_problem_of_a_part_of_another_package(others):
+    found = {name: examined(entry) for name, entry in entries("fading").items()}
+    assert found["rician-k"].help == RicianFading.__doc__.split("\n")[0].removesuffix(".")
+    assert found["counter"].problem == "Counter does not derive from testbed.settings.Part"
+    assert "both bring it" in found["rayleigh"].problem
+    assert {name for name, entry in found.items() if entry.problem} == {"counter", "rayleigh"}
+    assert found["static"] == find("fading", "static")
+
+
+@pytest.mark.parametrize(
+    ("help", "source"),
+    [
+        ("what it is (Zhu et al., TWC 2020)", "Zhu et al., TWC 2020"),
+        ("what (it) is (our choice)", "our choice"),
+        ("what (it) is", ""),
+        ("what it is", ""),
+    ],
+)
+def test_the_source_is_what_the_help_ends_with_in_parentheses(help, source):
+    assert Entry("fading", "mine", "a:b", help, "airwan").source == source
+
+
+@pytest.mark.parametrize("kind", ["algorithm", "grouping", "payload", "power-control", "selection"])
+def test_every_rule_names_its_source_a_paper_with_its_year_a_textbook_or_our_choice(kind):
+    for name, entry in entries(kind).items():
+        assert re.search(r"\b(19|20)\d\d\b|\btextbook$|\bour choice$", entry.source), (name, entry.help)
 
 
 def test_a_name_of_another_distribution_is_taken_too(registry, others):

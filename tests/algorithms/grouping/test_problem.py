@@ -125,6 +125,9 @@ def test_strong_convexity_above_smoothness_is_refused() -> None:
             "at least one sample",
         ),
         ({"upload_time_s": -1.0}, "upload_time_s must be at least 0"),
+        ({"mean_power_gains": np.ones(3)}, r"mean_power_gains must be \(2,\)"),
+        ({"mean_power_gains": np.array([1.0, 0.0])}, "mean_power_gains must be positive and finite"),
+        ({"mean_power_gains": np.array([1.0, np.inf])}, "mean_power_gains must be positive and finite"),
     ],
 )
 def test_an_impossible_problem_is_refused(changes: dict[str, Any], message: str) -> None:

@@ -15,6 +15,10 @@ from channels.aircomp import aggregation_error, superpose
 NUM_DRAWS = 1000
 SNRS_DB = (-10.0, 0.0, 10.0, 20.0, 30.0)
 EXAMPLES = examples("power-control")
+# 90 means are compared with their expectations, on one seed. Within three standard errors some would miss by chance in
+# a fifth of all seeds (90 times 0.27 %), within four in one of two hundred (90 times 0.0063 %).
+NOISE_SEED = 7
+STANDARD_ERRORS = 4
 
 every_rule = pytest.mark.parametrize("example", EXAMPLES, ids=str)
 
@@ -69,10 +73,10 @@ def test_the_mean_error_over_the_air_is_the_predicted_one_at_every_snr(example: 
     rule = example.build()
     group = draw_group(seed=5, snr_db=snr_db, num_members=5)
     plan = rule.plan(group.channel, modelled_statistics(rule, group.statistics), group.weights)
-    errors = realised_errors(rule, plan, group, seed=SNRS_DB.index(snr_db))
+    errors = realised_errors(rule, plan, group, seed=NOISE_SEED)
     standard_error = errors.std(ddof=1) / np.sqrt(NUM_DRAWS)
     # The floor is the rounding of the ideal, which has no noise.
-    assert abs(errors.mean() - plan.predicted_squared_error) <= 3 * standard_error + 1e-25
+    assert abs(errors.mean() - plan.predicted_squared_error) <= STANDARD_ERRORS * standard_error + 1e-25
 
 
 @pytest.mark.parametrize("snr_db", SNRS_DB)
@@ -84,9 +88,9 @@ def test_the_mean_error_of_each_round_of_a_horizon_is_the_predicted_one(snr_db: 
         replace(group.channel, amplitudes=draw_group(seed, num_members=4).channel.amplitudes) for seed in range(3)
     ]
     for channel, plan in zip(rounds, rule.plan_run(rounds, group.statistics, group.weights), strict=True):
-        errors = realised_errors(rule, plan, replace(group, channel=channel), seed=SNRS_DB.index(snr_db))
+        errors = realised_errors(rule, plan, replace(group, channel=channel), seed=NOISE_SEED)
         standard_error = errors.std(ddof=1) / np.sqrt(NUM_DRAWS)
-        assert abs(errors.mean() - plan.predicted_squared_error) <= 3 * standard_error
+        assert abs(errors.mean() - plan.predicted_squared_error) <= STANDARD_ERRORS * standard_error
 
 
 @every_rule
