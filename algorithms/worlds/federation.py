@@ -19,6 +19,7 @@ import simpy
 from algorithms.grouping.problem import Grouping, GroupingProblem
 from algorithms.power_control.plan import ChannelState, Plan
 from algorithms.worlds.group import Group
+from algorithms.worlds.release import Releases
 from algorithms.worlds.round import Base, Results, RoundTurn, Trained
 from algorithms.worlds.rows import AGGREGATION, CLIENT, GROUP, MEMBERSHIP, PARTICIPATION
 from algorithms.worlds.server import Server
@@ -66,6 +67,7 @@ class Federation:
         )
         self.one_by_one = channel.downlink.one_by_one
         self.server = Server(simulation, workload.initial_state, workload.watch)
+        self._releases = Releases(simulation, self.server)
         self.payload_bits = float(FLOAT32_BITS * workload.num_entries)
         self._record_training = simulation.records.open(TRAINING)
         self._record_aggregation = simulation.records.open(AGGREGATION)
@@ -125,7 +127,7 @@ class Federation:
         if not self.one_by_one:
             deliveries = yield from self.cell.send_down(present, self.payload_bits, cause_id)
             arrivals = {client: span_id for client, (span_id, _) in deliveries.items()}
-        return Base(group, version, vector, arrivals)
+        return Base(group, version, vector, arrivals, cause_id)
 
     def train(self, base: Base, deadline_s: float | None = None) -> Process:
         """Train `base` on everyone who received it; return the `Results` once the slowest is ready.
@@ -141,18 +143,21 @@ class Federation:
         last_s, cause_id = -math.inf, NO_CAUSE
         for member in members:
             result: Trained = yield member
-            if result.ready_s > last_s:
+            if result.ready_s > last_s or (result.ready_s == last_s and cause_id == NO_CAUSE):
                 last_s, cause_id = result.ready_s, result.span_id
             if result.outcome == "completed":
                 trained.append(result)
             else:
                 self._left_out(base.group, [result.client], result.outcome, result.ready_s)
+        if cause_id == NO_CAUSE:  # the last, or everybody, did not even get the model in time
+            cause_id = self._releases.catch_up(base.group, base.cause_id)
         return Results(base, tuple(trained), cause_id)
 
     def take_turn(self, results: Results) -> Process:
         """Wait for the uplink on behalf of those who are ready; return the `RoundTurn` (empty if nobody is there)."""
         base = results.base
         if not results.trained:
+            self._releases.follow(base.group, results.cause_id)
             return RoundTurn(base, ())
         mac_turn = yield from self.cell.take_turn(f"group-{base.group.index}", results.cause_id)
         now_s = self.simulation.now_s
@@ -165,6 +170,7 @@ class Federation:
         self._left_out(base.group, absent, "absent-at-transmission")
         if not here:
             mac_turn.close()
+            self._releases.follow(base.group, mac_turn.cause_id)
             return RoundTurn(base, ())
         turn = RoundTurn(base, here, mac_turn)
         amplitudes = self.cell.believed_amplitudes(turn.clients, now_s)
@@ -185,6 +191,7 @@ class Federation:
         clients = [turn.clients[i] for i in active]
         self._left_out(group, set(turn.clients) - set(clients), "silenced")
         if not clients:
+            self._releases.follow(group, turn.mac_turn.catch_up())
             return np.zeros(signals.shape[1])
         sender = f"group-{group.index}"
         reception = yield from self.cell.superpose(
@@ -197,6 +204,7 @@ class Federation:
             noiseless=plan.noiseless,
         )
         turn.delivered, turn.span_id = clients, reception.span_id
+        self._releases.follow(group, turn.span_id)
         estimate = plan.receive_scale * reception.received
         weights = group.weights(clients)
         error = aggregation_error(reception.received, plan.receive_scale, weights, signals[active])
@@ -233,6 +241,7 @@ class Federation:
                 upload = yield from self.cell.send_up(turn.mac_turn, client, self.payload_bits, cause_id)
                 uploads.append(upload)
         turn.span_id = uploads[-1].span_id
+        self._releases.follow(turn.base.group, turn.span_id)
         arrived = [upload.delivered for upload in uploads]
         turn.delivered = [client for client, there in zip(turn.clients, arrived, strict=True) if there]
         self._left_out(turn.base.group, set(turn.clients) - set(turn.delivered), "undelivered")
@@ -275,7 +284,7 @@ class Federation:
             yield event | self.simulation.env.timeout(max(0.0, give_up_s - self.simulation.now_s))
 
     def _wait_for_somebody(self, group: Group) -> Process:
-        cause_id, start_s = self.server.cause_id, self.simulation.now_s
+        cause_id, start_s = self._releases.next_cause(group), self.simulation.now_s
         while not any(self._is_here(client) for client in group.members):
             now_s = self.simulation.now_s
             returns_s = min(self.absences.next_change_s(client, now_s) for client in group.members)
