@@ -25,7 +25,7 @@ import numpy as np
 from testbed.experiments.result import RunResult
 from testbed.records import NO_CAUSE
 
-__all__ = ["BLAMED", "Blame", "Path", "Step", "UpdateBlame", "blame"]
+__all__ = ["AFTER", "BLAMED", "UNEXPLAINED", "Blame", "Path", "Step", "UpdateBlame", "blame"]
 
 AFTER: Final = "after-last-update"
 UNEXPLAINED: Final = "unexplained"
@@ -224,7 +224,7 @@ class _Spans:
                     last_ready = self.entity[at]
             now_s = self._blame(at, now_s, others_ready_s, steps)
             above, at = at, self._before(at)
-        start_s = 0.0 if at == NO_CAUSE else self.end_s[at]
+        start_s = 0.0 if at == NO_CAUSE else min(self.end_s[at], now_s)
         if now_s > start_s:
             steps.append(Step(UNEXPLAINED, "run", start_s, now_s))
         return Path(start_s, end_s, tuple(steps), last_ready)
@@ -263,7 +263,7 @@ class _Spans:
         return start_s
 
     def _sender_spans(self, span_id: int) -> Sequence[int]:
-        """Return the spans of the one device that sent what an uplink span received, the last first; none if several."""
+        """Return the spans of the one device that sent what an uplink span received, last first; none if several."""
         if self.entity[span_id] != "uplink":
             return ()
         chains = [self._chain_since(self.start_s[span_id], i) for i in self.sent.get(self.end_s[span_id], ())]
@@ -271,7 +271,7 @@ class _Spans:
         return whole[0] if len(whole) == 1 else ()
 
     def _chain_since(self, start_s: float, span_id: int) -> list[int]:
-        """Return a span and its entity's spans that caused it, back to one that started at `start_s`; none if none did."""
+        """Return a span and those of its entity that led to it, back to one that started at `start_s`; else none."""
         chain = [span_id]
         while self.start_s[chain[-1]] > start_s:
             cause = self.cause[chain[-1]]
