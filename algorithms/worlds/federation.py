@@ -143,7 +143,7 @@ class Federation:
         last_s, cause_id = -math.inf, NO_CAUSE
         for member in members:
             result: Trained = yield member
-            if result.ready_s > last_s or (result.ready_s == last_s and cause_id == NO_CAUSE):
+            if result.ready_s > last_s:
                 last_s, cause_id = result.ready_s, result.span_id
             if result.outcome == "completed":
                 trained.append(result)

@@ -56,6 +56,31 @@ def test_in_hard_times_too_nothing_that_an_update_waited_for_is_unexplained(expe
     assert all(update.path.seconds()["unexplained"] == 0 for update in blamed.updates)
 
 
+@pytest.mark.parametrize("case", ["rounds end at a deadline", "whole groups lose their jobs"])
+def test_a_round_after_one_without_an_update_is_released_by_what_the_devices_did_in_it(case: str) -> None:
+    experiment = small_experiment(**(SELDOM_THERE | HARD_TIMES[case]))
+    experiment.run()
+    spans = list(experiment.simulation.records.rows("span"))
+    assert [row for row in spans if row["entity"].startswith("group-") and row["kind"] == "wait"] == []
+    made = {row["span_id"] for row in experiment.simulation.records.rows("version")}
+    starts = [row for row in spans if row["kind"] == "compute" and row["cause_id"] not in made | {NO_CAUSE}]
+    assert any(spans[row["cause_id"]]["entity"].startswith("device-") for row in starts)
+
+
+def test_a_group_whose_last_delivery_never_came_waited_for_it() -> None:
+    experiment = small_experiment(
+        algorithm__kind="fedavg", run__kernel="none", run__horizon_s=50.0, devices__profile__flop_per_s=1e9,
+        channel__downlink=SLOW_LINK | {"kind": "unicast"}, fault=[{"device": 5, "start_s": 8.0}],
+    )  # fmt: skip
+    experiment.run()
+    records = experiment.simulation.records
+    (lost,) = [row for row in records.rows("participation") if row["status"] == "lost"]
+    waits = [row for row in records.rows("span") if row["entity"] == "group-0" and row["kind"] == "wait"]
+    assert [(row["start_s"], row["end_s"], row["cause_id"]) for row in waits[:1]] == [(0.0, lost["time_s"], NO_CAUSE)]
+    first = next(row for row in records.rows("span") if row["entity"] == "uplink")
+    assert (first["cause_id"], first["start_s"]) == (waits[0]["span_id"], lost["time_s"])
+
+
 class Updated:
     """A server whose current version was made by the span `cause_id`."""
 

@@ -102,6 +102,19 @@ def test_two_devices_give_the_shares_worked_out_by_hand() -> None:
     assert blamed.mean_shares()["up"] == pytest.approx((3 / 10 + 1 / 11 + 1 / 4) / 3)
 
 
+def test_a_round_of_three_waits_for_the_last_from_when_the_second_is_ready() -> None:
+    """Ready after 2, 5 and 9 s: the last alone is waited for from 5 to 9, then all send for 1 s."""
+    spans: Rows = [(f"device-{at}", "compute", 0.0, ready_s, -1) for at, ready_s in enumerate((2.0, 9.0, 5.0))]
+    spans += [
+        ("device-0", "wait", 2.0, 9.0, 0),
+        ("device-2", "wait", 5.0, 9.0, 2),
+        ("uplink", "transmit", 9.0, 10.0, 1),
+    ]
+    blamed = blame(run_of(spans, [(0, 10.0, 5)], 10.0))
+    assert spent(blamed.run.seconds()) == {"compute": 5.0, "straggling": 4.0, "up": 1.0}
+    assert blamed.stragglers() == {"device-1": (1, 4.0)}
+
+
 def test_one_by_one_deliveries_and_uploads_are_blamed_on_line_receiver_and_sender() -> None:
     """Device 1 waits 2 s for the downlink, is away for 1 s of its delivery, gets it in 2 s and computes for 4 s: 1 s
     while device 0 still does, 3 s alone. Then device 0 sends for 3 s, and device 1 for 4 s, of which it is away for 2.

@@ -200,6 +200,15 @@ def test_any_set_of_spans_and_transfers_follows_the_rules(drawn: list[Any], sent
         check_trace(json.loads("".join(trace_text(run))))
 
 
+def test_spans_that_touch_stay_on_one_lane_whatever_their_times() -> None:
+    lengths_s = np.random.Generator(np.random.Philox(0)).uniform(1e-4, 3.0, 3000)
+    times_s = np.concatenate([[0.0], np.cumsum(lengths_s)]).tolist()
+    rows = [(at, "device-0", "compute", *ends, at - 1) for at, ends in enumerate(itertools.pairwise(times_s))]
+    document = json.loads("".join(trace_text(RunResult("", {}, 0, {}, {"span": table(SPAN_COLUMNS, rows)}))))
+    check_trace(document)
+    assert len({event["tid"] for event in of_phase(document, "X")}) == 1
+
+
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), min_size=1, max_size=20))
 def test_a_lane_has_as_many_places_as_spans_overlap_at_once(times: list[tuple[int, int]]) -> None:
     rows = [(at, "server", "queue", float(start), float(start + last), -1) for at, (start, last) in enumerate(times)]
