@@ -4,12 +4,14 @@ Everything heavy is imported inside the verb that needs it, so that `testbed --h
 done, 1 the run failed, 2 the request was wrong, 130 interrupted; bad input never prints a traceback.
 """
 
+import gzip
 import json
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -223,39 +225,60 @@ def ls(
 @app.command()
 def show(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories of saved runs.")],
+    with_blame: Annotated[bool, typer.Option("--blame", help="Say what each update and the run waited for.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show a run and what explains it; for two, also how their settings differ."""
+    from testbed.experiments.blame import blame
     from testbed.experiments.describe import describe, setting_differences
     from testbed.experiments.store import load_run
+    from testbed.views.blame import blame_tables
     from testbed.views.tables import differences_table, run_table
 
     loaded = [load_run(path) for path in runs]
+    blames = [blame(result) for result in loaded] if with_blame else []
     differences = setting_differences(loaded)
 
     def for_people(console: "Console") -> None:
-        for result in loaded:
+        for at, result in enumerate(loaded):
             console.print(run_table(result))
+            if with_blame:
+                console.print(blame_tables(blames[at]))
         if len(loaded) > 1:
             console.print(differences_table(differences, [str(path) for path in runs]))
 
-    _show(as_json, {"runs": [describe(result) for result in loaded], "differences": differences}, for_people)
+    documents = [describe(result) for result in loaded]
+    for document, blamed in zip(documents, blames, strict=False):
+        document["blame"] = blamed.to_json()
+    _show(as_json, {"runs": documents, "differences": differences}, for_people)
 
 
 @app.command()
 def timeline(
     run_: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a saved run.")],
-    png: Annotated[Path, typer.Option("--png", metavar="FILE", help="Where to draw it.")],
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw it as a picture.")] = None,
+    perfetto: Annotated[
+        Path | None, typer.Option("--perfetto", metavar="FILE", help="Write a trace for Perfetto: .json or .json.gz.")
+    ] = None,
     start: Annotated[float | None, typer.Option("--start", metavar="S", help="First simulated second.")] = None,
     end: Annotated[float | None, typer.Option("--end", metavar="S", help="Last simulated second.")] = None,
 ) -> None:
-    """Draw what every device did when."""
+    """Draw what every device did when, or write it as a trace."""
     from testbed.experiments.store import load_run
+    from testbed.views.perfetto import trace_text
     from testbed.views.timeline import plot_timeline
 
+    if png is None and perfetto is None:
+        raise RequestError("nothing to make: give --png FILE or --perfetto FILE")
     _check_picture(png)
-    _save_picture(plot_timeline(load_run(run_), start, end), png)
-    sys.stdout.write(f"drew {png}\n")
+    _check_trace(perfetto)
+    result = load_run(run_)
+    if png is not None:
+        _save_picture(plot_timeline(result, start, end), png)
+        sys.stdout.write(f"drew {png}\n")
+    if perfetto is not None:
+        _save_text(trace_text(result, start, end), perfetto)
+        sys.stdout.write(f"wrote {perfetto}; open it in Perfetto\n")
 
 
 @app.command()
@@ -325,6 +348,27 @@ def _save_picture(figure: Any, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
+    except OSError as error:
+        raise RequestError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _check_trace(path: Path | None) -> None:
+    """Refuse a trace whose name Perfetto would not know."""
+    if path is not None and not path.name.lower().endswith((".json", ".json.gz")):
+        raise RequestError(f"{path}: a trace is a .json or .json.gz file")
+
+
+def _save_text(pieces: Iterable[str], path: Path) -> None:
+    """Write a text piece by piece; gzipped if its name ends so, with the same bytes every time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            file: IO[bytes] = stack.enter_context(path.open("wb"))
+            if path.suffix.lower() == ".gz":
+                zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0)
+                file = stack.enter_context(zipped)  # type: ignore[arg-type]
+            for piece in pieces:
+                file.write(piece.encode())
     except OSError as error:
         raise RequestError(f"cannot write {path}: {error.strerror}") from None
 

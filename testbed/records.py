@@ -97,6 +97,9 @@ TRAINING = Schema.of(
 )
 
 
+_END_S: Final = [column.name for column in SPAN.columns].index("end_s")
+
+
 class Recorder:
     """Holds the rows of one run.
 
@@ -137,6 +140,16 @@ class Recorder:
         self._next_span_id = span_id + 1
         self._extend_span((span_id, entity, kind, start_s, end_s, cause_id))
         return span_id
+
+    def end_s(self, span_id: int) -> float:
+        """Return when a span ended [s]; for no cause (-1) that is time zero.
+
+        >>> Recorder().end_s(NO_CAUSE)
+        0.0
+        """
+        if span_id == NO_CAUSE:
+            return 0.0
+        return float(self._cells[SPAN.name][span_id * len(SPAN.columns) + _END_S])
 
     def num_rows(self, table: str) -> int:
         """Return the number of rows of a table; 0 for one that was never opened."""

@@ -20,6 +20,7 @@ from algorithms.grouping.problem import Grouping, GroupingProblem
 from algorithms.schedules.magic_mirror import RoundTimes
 from algorithms.worlds.algorithm import Algorithm
 from algorithms.worlds.group import Group
+from algorithms.worlds.release import Releases
 from algorithms.worlds.round import Base, Results, Trained
 from algorithms.worlds.rows import AGGREGATION, CLIENT, GROUP, MEMBERSHIP, PARTICIPATION
 from algorithms.worlds.server import Server
@@ -61,8 +62,8 @@ class Federation(Uploads):
         )
         self.one_by_one = channel.downlink.one_by_one
         self.server = Server(simulation, workload.initial_state, workload.watch)
+        self._releases = Releases(simulation, self.server)
         self.payload_bits = float(FLOAT32_BITS * workload.num_entries)
-        self._released = {}
         self._record_training = simulation.records.open(TRAINING)
         self._record_aggregation = simulation.records.open(AGGREGATION)
         self._record_participation = simulation.records.open(PARTICIPATION)
@@ -131,7 +132,7 @@ class Federation(Uploads):
         if not self.one_by_one:
             deliveries = yield from self.cell.send_down(asked, self.payload_bits, cause_id)
             arrivals = {client: span_id for client, (span_id, _) in deliveries.items()}
-        return Base(group, version, vector, arrivals)
+        return Base(group, version, vector, arrivals, cause_id)
 
     def train(
         self, base: Base, deadline_s: float | None = None, *, proximal_weight: float = 0.0, partial_work: bool = False
@@ -157,6 +158,8 @@ class Federation(Uploads):
                 trained.append(result)
             else:
                 self._left_out(base.group, [result.client], result.outcome, result.ready_s)
+        if cause_id == NO_CAUSE:  # the last, or everybody, did not even get the model in time
+            cause_id = self._releases.catch_up(base.group, base.cause_id)
         return Results(base, tuple(trained), cause_id)
 
     def train_and_upload(self, base: Base, order: Sequence[int]) -> Process:
@@ -269,7 +272,7 @@ class Federation(Uploads):
             yield event | self.simulation.env.timeout(max(0.0, give_up_s - self.simulation.now_s))
 
     def _wait_for_somebody(self, group: Group) -> Process:
-        cause_id, start_s = self._released_by(group), self.simulation.now_s
+        cause_id, start_s = self._releases.next_cause(group), self.simulation.now_s
         while not any(self._is_here(client) for client in group.members):
             now_s = self.simulation.now_s
             returns_s = min(self.absences.next_change_s(client, now_s) for client in group.members)

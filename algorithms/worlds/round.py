@@ -22,6 +22,7 @@ class Base:
     version: int
     vector: npt.NDArray[np.float32]  # (num_entries,)
     arrivals: dict[int, int]  # client -> the span that brought it the model
+    cause_id: int  # the span that released the broadcast
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Trained:
     client: int
     outcome: str  # completed, partial, late or lost
     ready_s: float
-    span_id: int
+    span_id: int  # -1 if the model never reached the member
     handle: Handle[TrainingOutput] | None  # None if the model never reached the member
 
     @property

@@ -34,7 +34,7 @@ class Uploads(Participation):
         """Wait for the uplink on behalf of those who are ready; return the `RoundTurn` (empty if nobody is there)."""
         base = results.base
         if not results.trained:
-            self._release(base.group, results.cause_id)
+            self._releases.follow(base.group, results.cause_id)
             return RoundTurn(base, ())
         mac_turn = yield from self.cell.take_turn(f"group-{base.group.index}", results.cause_id)
         now_s = self.simulation.now_s
@@ -47,7 +47,7 @@ class Uploads(Participation):
         self._left_out(base.group, absent, "absent-at-transmission")
         if not here:
             mac_turn.close()
-            self._release(base.group, mac_turn.cause_id)
+            self._releases.follow(base.group, mac_turn.cause_id)
             return RoundTurn(base, (), span_id=mac_turn.cause_id)
         turn = RoundTurn(base, here, mac_turn)
         turn.channel_state = channel_state(self.cell, turn.clients, now_s)
@@ -65,6 +65,7 @@ class Uploads(Participation):
         clients = [turn.clients[i] for i in active]
         self._left_out(group, set(turn.clients) - set(clients), "silenced")
         if not clients:
+            self._releases.follow(group, turn.mac_turn.catch_up())
             return np.zeros(signals.shape[1])
         sender = f"group-{group.index}"
         reception = yield from self.cell.superpose(
@@ -79,7 +80,7 @@ class Uploads(Participation):
         turn.delivered, turn.span_id = clients, reception.span_id
         turn.energies_j = dict(zip(clients, reception.energies_j.tolist(), strict=True))
         turn.norms = dict(zip(clients, np.linalg.norm(signals[active], axis=1).tolist(), strict=True))
-        self._release(group, turn.span_id)
+        self._releases.follow(group, turn.span_id)
         estimate = plan.receive_scale * reception.received
         weights = group.weights(clients)
         error = aggregation_error(reception.received, plan.receive_scale, weights, signals[active])
@@ -122,7 +123,7 @@ class Uploads(Participation):
                 uploads.append(upload)
         turn.span_id = uploads[-1].span_id
         turn.energies_j = {c: upload.energy_j for c, upload in zip(turn.clients, uploads, strict=True)}
-        self._release(turn.base.group, turn.span_id)
+        self._releases.follow(turn.base.group, turn.span_id)
         arrived = [upload.delivered for upload in uploads]
         turn.delivered = [client for client, there in zip(turn.clients, arrived, strict=True) if there]
         self._left_out(turn.base.group, set(turn.clients) - set(turn.delivered), "undelivered")
@@ -157,7 +158,7 @@ class Uploads(Participation):
                     yield from self._send_digitally(turn, "tdma")
                     arrived += turn.trained if turn.delivered else ()
                 cause_id = done.span_id = turn.span_id
-        self._release(base.group, cause_id)
+        self._releases.follow(base.group, cause_id)
         arrived.sort(key=lambda member: member.client)
         done.trained = tuple(arrived)
         done.delivered = [member.client for member in arrived]

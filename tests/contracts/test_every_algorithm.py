@@ -16,6 +16,8 @@ from examples import Example, examples
 from small import small_experiment, small_scenario
 
 from testbed import catalogue
+from testbed.experiments.blame import blame
+from testbed.experiments.result import RunResult
 from testbed.experiments.run import Experiment, execute
 
 ALGORITHMS = sorted(catalogue.entries("algorithm"))
@@ -63,6 +65,20 @@ def test_every_span_starts_exactly_when_its_cause_ended(experiment: Experiment) 
         cause = spans[row["cause_id"]]
         assert row["start_s"] == cause["end_s"], (row, cause)
         assert row["cause_id"] != row["span_id"]
+
+
+def test_what_the_run_and_every_update_waited_for_adds_up_to_the_time_elapsed(experiment: Experiment) -> None:
+    result = RunResult("", {}, 0, {}, experiment.simulation.records.tables())
+    blamed = blame(result)
+    assert blamed.run.elapsed_s == result.elapsed_s == 300.0
+    assert len(blamed.updates) == len(rows(experiment, "version"))
+    for path in (blamed.run, *(update.path for update in blamed.updates)):
+        seconds = path.seconds()
+        assert sum(seconds.values()) == pytest.approx(path.elapsed_s, abs=1e-9)
+        assert min(seconds.values()) >= 0
+        assert seconds["unexplained"] == 0
+    made_s = {0.0, *(row["time_s"] for row in rows(experiment, "version"))}
+    assert all(update.path.start_s in made_s and update.path.end_s in made_s for update in blamed.updates)
 
 
 def test_spans_of_one_device_do_not_overlap(experiment: Experiment) -> None:

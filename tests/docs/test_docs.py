@@ -19,6 +19,7 @@ from testbed import catalogue
 from testbed.cli import DEFAULT_SCENARIO, app
 from testbed.devices.availability import FaultSettings
 from testbed.devices.fleet import FleetSettings
+from testbed.experiments.blame import BLAMED
 from testbed.experiments.overrides import parse_override
 from testbed.experiments.resolve import DataSettings, Header, RunSettings, TrainingSettings, resolve
 from testbed.experiments.result import COSTS
@@ -92,6 +93,7 @@ def test_every_derived_metric_is_documented_and_no_other_is() -> None:
     run = small_scenario(run__horizon_s=100.0).run(0)
     assert set(table(section(metrics, "Indicators"))) == set(explain(run))
     assert set(table(section(metrics, "Costs"))) == set(COSTS)
+    assert set(table(section(metrics, "Blame"))) == set(BLAMED)
     assert set(table(section(metrics, "Time to a target"))) == set(get_args(Rule))
     names = {re.sub(r"_\d+$", "_k", name) for name in run.column("evaluation", "metric")}
     assert set(table(section(metrics, "Metrics of a version"))) == names

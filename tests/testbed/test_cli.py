@@ -1,5 +1,6 @@
 """The command line as a person meets it: what it prints, what it leaves, and what it says to bad input."""
 
+import gzip
 import json
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trace_rules import check_trace
 
 from testbed.cli import main
 from testbed.views.progress import RunProgress
@@ -53,6 +55,32 @@ def test_a_run_is_saved_listed_shown_and_drawn(command: Command, tmp_path: Path)
     assert "algorithm.kind" in command("show", "one", "two")
     command("timeline", "one", "--png", "pictures/one.png")
     assert (tmp_path / "pictures/one.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_is_traced_and_blamed(command: Command, tmp_path: Path) -> None:
+    synchronous = ["--set", "algorithm.kind=air-fedavg", "--set", "run.horizon_s=600"]
+    assert json.loads(command("run", "air-fedga", *SMALL, *synchronous, "--out", "one", "--json"))["num_versions"] > 0
+    for name in ("traces/a.json", "traces/b.json.gz", "traces/c.json.gz"):
+        assert name in command("timeline", "one", "--perfetto", name)
+    plain, first, second = ((tmp_path / "traces" / name).read_bytes() for name in ("a.json", "b.json.gz", "c.json.gz"))
+    assert gzip.decompress(first) == plain and first == second
+    check_trace(json.loads(plain))
+    command("timeline", "one", "--perfetto", "part.json", "--png", "part.png", "--start", "10", "--end", "20")
+    assert len((tmp_path / "part.json").read_bytes()) < len(plain)
+    assert (tmp_path / "part.png").exists()
+    (shown,) = json.loads(command("show", "one", "--blame", "--json"))["runs"]
+    assert shown["blame"]["elapsed_s"] == 600.0
+    assert sum(part["seconds"] for part in shown["blame"]["run"].values()) == pytest.approx(600.0, abs=1e-9)
+    assert len(shown["blame"]["updates"]) == shown["num_versions"]
+    assert "Last of its round" in command("show", "one", "--blame")
+    assert "Last of its round" not in command("show", "one")
+
+
+def test_a_timeline_outside_the_run_leaves_no_file(command: Command, tmp_path: Path) -> None:
+    command("run", "air-fedga", *SMALL, "--out", "one", "--json")
+    before = left_behind(tmp_path)
+    assert "no trace from 200 s" in command("timeline", "one", "--perfetto", "a.json", "--start", "200", code=2)
+    assert left_behind(tmp_path) == before
 
 
 def test_a_comparison_is_one_json_document_with_a_row_per_method(command: Command, tmp_path: Path) -> None:
@@ -204,6 +232,8 @@ BAD_COMMANDS = {
     "an unknown kind of part": (["list", "groping"], ["groping", "grouping"]),
     "settings of nothing": (["list", "grouping", "gredy"], ["gredy", "greedy-paper"]),
     "a run that is none": (["show", "nowhere"], ["nowhere", "does not exist"]),
+    "a timeline of nothing": (["timeline", "nowhere"], ["--png", "--perfetto"]),
+    "a trace that is none": (["timeline", "nowhere", "--perfetto", "x.gz"], ["x.gz", ".json.gz"]),
     "a picture that is none": (["timeline", "nowhere", "--png", "x.svg"], ["x.svg", ".png"]),
 }
 

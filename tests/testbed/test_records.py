@@ -172,3 +172,10 @@ def test_every_column_of_the_ground_tables_states_its_meaning_and_the_unit_of_it
 def test_a_schema_keeps_the_order_in_which_its_columns_are_given():
     assert [column.name for column in EVERYTHING.columns] == ["number", "time_s", "name", "there"]
     assert EVERYTHING.columns[0] == Column("number", "int", "n")
+
+
+def test_a_span_tells_when_it_ended_and_no_cause_ended_at_time_zero():
+    recorder = Recorder()
+    ends_s = {recorder.span("device-0", "compute", 1.0, end_s, NO_CAUSE): end_s for end_s in (2.5, 2.0, 7.0)}
+    assert {span_id: recorder.end_s(span_id) for span_id in ends_s} == ends_s
+    assert recorder.end_s(NO_CAUSE) == 0.0

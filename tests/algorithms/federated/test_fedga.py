@@ -197,6 +197,6 @@ def test_an_order_that_leaves_somebody_out_is_refused() -> None:
     experiment = fedga()
     world = experiment.world
     group = Group(0, (0, 1, 2), experiment.workload.data_sizes)
-    base = Base(group, 0, world.server.vector, dict.fromkeys(group.members, -1))
+    base = Base(group, 0, world.server.vector, dict.fromkeys(group.members, -1), -1)
     with pytest.raises(ValueError, match=r"leaves out \[2\]"):
         next(world.train_and_upload(base, [0, 1]))

@@ -94,7 +94,7 @@ def test_asking_twice_changes_nothing_and_every_round_draws_from_its_own_stream(
 
 
 def turn_of(experiment: Experiment, energies_j: Any = (), norms: Any = ()) -> RoundTurn:
-    base = Base(group_of(experiment), 0, experiment.workload.initial_state, {})
+    base = Base(group_of(experiment), 0, experiment.workload.initial_state, {}, -1)
     turn = RoundTurn(base, ())
     turn.energies_j, turn.norms = dict(energies_j), dict(norms)
     return turn
