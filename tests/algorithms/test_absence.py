@@ -121,3 +121,19 @@ def test_a_loss_is_recorded_when_it_happens_not_when_the_round_ends() -> None:
     experiment = ran(fault=GONE_AT_5, **slow_device_settings())
     (lost,) = rows(experiment, "participation", status="lost")
     assert lost["time_s"] == 5.0
+
+
+@pytest.mark.parametrize("algorithm", ["fedasync", "fedsa", "fedbuff", "fedga", "tifl", "tifl-sync"])
+def test_after_a_round_that_brought_nothing_the_next_one_has_no_cause_of_long_ago(algorithm: str) -> None:
+    experiment = small_experiment(
+        algorithm__kind=algorithm,
+        availability={"kind": "bernoulli-blocks", "probability": 0.8, "block_s": 7.0},
+        devices__on_loss="abandon",
+        run__kernel="none",
+        run__horizon_s=1000.0,
+    )
+    experiment.run()
+    assert rows(experiment, "participation", status="lost") and rows(experiment, "version")
+    ends_s = {row["span_id"]: row["end_s"] for row in rows(experiment, "span")}
+    caused = [row for row in rows(experiment, "span") if row["cause_id"] >= 0]
+    assert all(row["start_s"] == ends_s[row["cause_id"]] for row in caused)
