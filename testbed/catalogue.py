@@ -51,7 +51,7 @@ KINDS: Final = {
 }
 
 # Kinds whose objects are not settings that do the work themselves.
-_NO_PARTS: Final = ("scenario", "world", "kernel", "placement")
+_NO_PARTS: Final = ("scenario", "world", "kernel", "placement", "reproduction")
 
 T = TypeVar("T")
 

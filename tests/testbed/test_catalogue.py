@@ -24,7 +24,7 @@ LITERAL = [
     for name in names
 ]
 # Their objects are not settings that do the work themselves.
-NOT_PARTS = {"scenario", "world", "kernel", "placement"}
+NOT_PARTS = {"scenario", "world", "kernel", "placement", "reproduction"}
 
 
 @pytest.fixture
@@ -86,16 +86,18 @@ def test_every_literal_entry_that_a_scenario_configures_is_a_part(table, kind, n
     assert part.__doc__ and part.__doc__ != Part.__doc__
 
 
-@pytest.mark.parametrize(("table", "kind", "name"), [p for p in LITERAL if p.values[1] != "scenario"])
+@pytest.mark.parametrize(
+    ("table", "kind", "name"), [p for p in LITERAL if p.values[1] not in ("scenario", "reproduction")]
+)
 def test_every_literal_entry_is_what_a_part_of_another_package_must_be(table, kind, name):
     required = [load_target(target) for target in catalogue._requirements(kind)]
     assert [shortcoming(load(kind, name), one) for one in required] == [""] * len(required)
 
 
 def test_every_kind_of_part_but_a_device_has_a_protocol():
-    # A device is a table of numbers, a world is given its settings.
+    # A device is a table of numbers, a world is given its settings, and a reproduction is an object.
     protocols = {kind for table in TABLES for kind in importlib.import_module(table).PROTOCOLS}
-    assert protocols == set(KINDS) - {"scenario", "world", "device"}
+    assert protocols == set(KINDS) - {"scenario", "world", "device", "reproduction"}
 
 
 def test_the_devices_are_the_table_of_profiles_and_their_lines_say_its_speed():
