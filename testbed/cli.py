@@ -215,17 +215,50 @@ def show(
 @app.command()
 def timeline(
     run_: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a saved run.")],
-    png: Annotated[Path, typer.Option("--png", metavar="FILE", help="Where to draw it.")],
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw a picture.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page to explore.")] = None,
     start: Annotated[float | None, typer.Option("--start", metavar="S", help="First simulated second.")] = None,
     end: Annotated[float | None, typer.Option("--end", metavar="S", help="Last simulated second.")] = None,
 ) -> None:
     """Draw what every device did when."""
     from testbed.experiments.store import load_run
     from testbed.views.timeline import plot_timeline
+    from testbed.views.timeline_page import timeline_page
 
+    _check_some_file({"--png": png, "--html": html})
     _check_picture(png)
-    _save_picture(plot_timeline(load_run(run_), start, end), png)
-    sys.stdout.write(f"drew {png}\n")
+    _check_page(html)
+    run = load_run(run_)
+    if png is not None:
+        _save_picture(plot_timeline(run, start, end), png)
+        sys.stdout.write(f"drew {png}\n")
+    if html is not None:
+        _save_text(timeline_page(run, start, end), html)
+        sys.stdout.write(f"wrote {html}\n")
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Saved runs, or directories of them.")],
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="The page to write.")] = None,
+    target: Annotated[str, typer.Option(metavar="TARGET", help="What is to be reached.")] = "accuracy>=0.8",
+    target_rule: Annotated[str, typer.Option(metavar="RULE", help="first, smoothed or stable.")] = "smoothed",
+    reference: Annotated[
+        str | None, typer.Option("--reference", metavar="LABEL", help="Alternative to compare with; else the first.")
+    ] = None,
+) -> None:
+    """Write one page on saved runs: comparison, curves, causes, timeline, settings, commands."""
+    from testbed.experiments.store import load_runs
+    from testbed.experiments.target import check_rule, parse_target
+    from testbed.views.report import report_page
+
+    _check_some_file({"--html": html})
+    _check_page(html)
+    aim, rule = parse_target(target), check_rule(target_rule)
+    page = report_page(load_runs(runs), aim, rule, reference)
+    if html is not None:
+        _save_text(page, html)
+        sys.stdout.write(f"wrote {html}\n")
 
 
 @app.command()
@@ -260,10 +293,28 @@ def _check_picture(path: Path | None) -> None:
         raise RequestError(f"{path}: a picture is a .png file")
 
 
+def _check_page(path: Path | None) -> None:
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise RequestError(f"{path}: a page is a .html file")
+
+
+def _check_some_file(files: dict[str, Path | None]) -> None:
+    if all(path is None for path in files.values()):
+        raise RequestError(f"nothing to write: give {' or '.join(files)} and a file")
+
+
 def _save_picture(figure: Any, path: Path) -> None:
+    _save(path, lambda: figure.savefig(path))
+
+
+def _save_text(text: str, path: Path) -> None:
+    _save(path, lambda: path.write_text(text, encoding="utf-8"))
+
+
+def _save(path: Path, write: Callable[[], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
+        write()
     except OSError as error:
         raise RequestError(f"cannot write {path}: {error.strerror}") from None
 
