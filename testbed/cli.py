@@ -260,6 +260,7 @@ def timeline(
     perfetto: Annotated[
         Path | None, typer.Option("--perfetto", metavar="FILE", help="Write a trace for Perfetto: .json or .json.gz.")
     ] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page to explore.")] = None,
     start: Annotated[float | None, typer.Option("--start", metavar="S", help="First simulated second.")] = None,
     end: Annotated[float | None, typer.Option("--end", metavar="S", help="Last simulated second.")] = None,
 ) -> None:
@@ -267,11 +268,12 @@ def timeline(
     from testbed.experiments.store import load_run
     from testbed.views.perfetto import trace_text
     from testbed.views.timeline import plot_timeline
+    from testbed.views.timeline_page import timeline_page
 
-    if png is None and perfetto is None:
-        raise RequestError("nothing to make: give --png FILE or --perfetto FILE")
+    _check_some_file({"--png": png, "--perfetto": perfetto, "--html": html})
     _check_picture(png)
     _check_trace(perfetto)
+    _check_page(html)
     result = load_run(run_)
     if png is not None:
         _save_picture(plot_timeline(result, start, end), png)
@@ -279,6 +281,35 @@ def timeline(
     if perfetto is not None:
         _save_text(trace_text(result, start, end), perfetto)
         sys.stdout.write(f"wrote {perfetto}; open it in Perfetto\n")
+    if html is not None:
+        _save_text([timeline_page(result, start, end)], html)
+        sys.stdout.write(f"wrote {html}\n")
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Saved runs, or directories of them.")],
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="The page to write.")] = None,
+    target: Annotated[str, typer.Option(metavar="TARGET", help="What is to be reached.")] = "accuracy>=0.8",
+    target_rule: Annotated[str, typer.Option(metavar="RULE", help="first, smoothed or stable.")] = "smoothed",
+    reference: Annotated[
+        str | None, typer.Option("--reference", metavar="LABEL", help="Alternative to compare with; else the first.")
+    ] = None,
+) -> None:
+    """Write one page on saved runs: comparison, curves, causes, timeline, settings, commands."""
+    from testbed.experiments.store import load_runs
+    from testbed.experiments.target import check_rule, parse_target
+    from testbed.views.report import report_page
+
+    _check_some_file({"--html": html})
+    _check_page(html)
+    aim, rule = parse_target(target), check_rule(target_rule)
+    if aim is None:
+        raise RequestError("a report needs a target, like accuracy>=0.8")
+    page = report_page(load_runs(runs), aim, rule, reference)
+    if html is not None:
+        _save_text([page], html)
+        sys.stdout.write(f"wrote {html}\n")
 
 
 @app.command()
@@ -344,10 +375,24 @@ def _check_picture(path: Path | None) -> None:
         raise RequestError(f"{path}: a picture is a .png file")
 
 
+def _check_page(path: Path | None) -> None:
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise RequestError(f"{path}: a page is a .html file")
+
+
+def _check_some_file(files: dict[str, Path | None]) -> None:
+    if all(path is None for path in files.values()):
+        raise RequestError(f"nothing to write: give {' or '.join(files)} and a file")
+
+
 def _save_picture(figure: Any, path: Path) -> None:
+    _save(path, lambda: figure.savefig(path))
+
+
+def _save(path: Path, write: Callable[[], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
+        write()
     except OSError as error:
         raise RequestError(f"cannot write {path}: {error.strerror}") from None
 
@@ -360,8 +405,8 @@ def _check_trace(path: Path | None) -> None:
 
 def _save_text(pieces: Iterable[str], path: Path) -> None:
     """Write a text piece by piece; gzipped if its name ends so, with the same bytes every time."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write() -> None:
         with ExitStack() as stack:
             file: IO[bytes] = stack.enter_context(path.open("wb"))
             if path.suffix.lower() == ".gz":
@@ -369,8 +414,8 @@ def _save_text(pieces: Iterable[str], path: Path) -> None:
                 file = stack.enter_context(zipped)  # type: ignore[arg-type]
             for piece in pieces:
                 file.write(piece.encode())
-    except OSError as error:
-        raise RequestError(f"cannot write {path}: {error.strerror}") from None
+
+    _save(path, write)
 
 
 def _show(as_json: bool, document: dict[str, Any], show: Callable[["Console"], None]) -> None:

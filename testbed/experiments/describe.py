@@ -1,5 +1,6 @@
 """One saved run in a document, and how the settings of several differ."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,15 @@ from testbed.experiments.result import COSTS, RunResult
 from testbed.experiments.summary import explain
 from testbed.settings import Part
 
-__all__ = ["describe", "median_explanation", "part_line", "part_settings", "setting_differences"]
+__all__ = [
+    "describe",
+    "median_explanation",
+    "part_line",
+    "part_settings",
+    "setting_differences",
+    "shared_settings",
+    "varied_settings",
+]
 
 _FINAL_METRICS = ("accuracy", "loss", "client_accuracy_p10")
 
@@ -79,6 +88,37 @@ def setting_differences(runs: Sequence[RunResult]) -> dict[str, list[Any]]:
     keys = sorted({key for settings in flat for key in settings})
     values = {key: [settings.get(key) for settings in flat] for key in keys}
     return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
+
+
+def shared_settings(runs: Sequence[RunResult]) -> dict[str, Any]:
+    """Return the settings that all runs have in common: dotted key -> value."""
+    flat = [dict(_flatten(run.scenario)) for run in runs]
+    first = flat[0] if flat else {}
+    return {key: value for key, value in first.items() if all(key in s and s[key] == value for s in flat)}
+
+
+def varied_settings(runs: Sequence[RunResult]) -> list[str]:
+    """Return the fewest settings found that tell apart all runs of different settings, whatever their seed.
+
+    A setting that follows from those before it (the grouping, once the method is known) is left out. The method comes
+    first, then other kinds, then values; the name of the scenario and what it asks come last.
+    """
+
+    def rank(key: str) -> tuple[int, str]:
+        if key == "algorithm.kind":
+            return 0, key
+        return (3 if key.startswith("scenario.") else 1 if key.endswith(".kind") else 2), key
+
+    chosen: list[str] = []
+    classes = [""] * len(runs)
+    differences = setting_differences(runs)
+    for key in sorted(differences.keys() - {"seed"}, key=rank):
+        finer = [json.dumps([old, value]) for old, value in zip(classes, differences[key], strict=True)]
+        if len(set(finer)) > len(set(classes)):
+            chosen.append(key)
+            numbers = {name: str(number) for number, name in enumerate(dict.fromkeys(finer))}
+            classes = [numbers[name] for name in finer]
+    return chosen
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

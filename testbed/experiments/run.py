@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -264,5 +265,5 @@ def _meta(
         "system": platform.system(),
         "wall_s": wall_s,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]]),
+        "command": shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]]),
     }

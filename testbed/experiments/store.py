@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from testbed.experiments.resolve import ResolvedScenario
 
-__all__ = ["check_writable", "default_directory", "is_run", "list_runs", "load_run", "run_id", "save_run"]
+__all__ = ["check_writable", "default_directory", "is_run", "list_runs", "load_run", "load_runs", "run_id", "save_run"]
 
 _FORMAT: Final = 1
 _META: Final = "meta.json"
@@ -197,6 +197,27 @@ def load_run(path: Path | str) -> RunResult:
     tables = {name.removesuffix(_TABLE): _read_table(path, document, name) for name in names}
     scenario = _parse_json(path, _SCENARIO, _read_file(path, document, _SCENARIO))
     return RunResult(document["run_id"], scenario, document["seed"], document["meta"], tables, path)
+
+
+def load_runs(paths: Sequence[Path | str]) -> list[RunResult]:
+    """Return the runs in directories, in this order; one that holds runs at any depth stands for them, by name.
+
+    Raises
+    ------
+    RequestError : a directory that is or holds no run, a damaged run, or one run in two places.
+    """
+    found: dict[Path, Path] = {}
+    for path in map(Path, paths):
+        inside = [] if is_run(path) or not path.is_dir() else sorted(_find_runs(path))
+        for directory in inside or [path]:
+            found.setdefault(directory.resolve(), directory)
+    runs = [load_run(directory) for directory in found.values()]
+    places: dict[str, RunResult] = {}
+    for run in runs:
+        other = places.setdefault(run.run_id, run)
+        if other is not run:
+            raise RequestError(f"{other.path} and {run.path} are the same run, {run.run_id}: give one of them")
+    return runs
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

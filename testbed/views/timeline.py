@@ -1,19 +1,19 @@
 """The timeline: one lane per device, the uplink above them, and the global versions they made.
 
 What a device was doing is drawn from its spans: computing in the colour of its group, transmitting in dark
-ink, absent hatched. Waiting is what is left: there, and neither computing nor transmitting. Lanes are sorted by
-group, so that the groups' rhythms, the waiting for the slowest member and the queueing for the uplink show.
+ink, absent hatched. Waiting is what is left: there, and neither computing nor transmitting. `lanes.py` puts
+them in order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from testbed.errors import RequestError
 from testbed.experiments.result import RunResult
+from testbed.views.lanes import Lanes, Window, owners, shown_window
 from testbed.views.palette import INK, MUTED, MUTED_INK, colour_of, new_figure, quieten
 
 if TYPE_CHECKING:
@@ -23,33 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["plot_timeline"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-Window: TypeAlias = tuple[float, float]
 
-_NUM_PERIODS: Final = 4
-_GROUP_GAP: Final = 0.7  # lanes left free between two groups
 _MOST_ROWS: Final = 8  # groups that get a row of version ticks each; more share one row
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.125, 0.985, 0.885, 0.065
 _ABSENT: Final = "#B0B0B0"
-
-
-@dataclass(frozen=True)
-class _Lanes:
-    """The groups in order, each with its name and devices, and every device's lane; `y` grows downwards."""
-
-    names: tuple[str, ...]
-    numbers: tuple[int, ...]
-    members: tuple[tuple[int, ...], ...]
-    y: Mapping[int, float]
-
-    @property
-    def position_of(self) -> dict[int, int]:
-        """Device -> position of its group."""
-        return {device: position for position, devices in enumerate(self.members) for device in devices}
-
-    @property
-    def bottom(self) -> float:
-        """Where the last lane ends."""
-        return max(self.y.values()) + 0.5
 
 
 @dataclass(frozen=True)
@@ -78,8 +55,8 @@ def plot_timeline(run: RunResult, start_s: float | None = None, end_s: float | N
     ------
     RequestError : a window that is empty or outside the run, or a run without spans of devices.
     """
-    window, about = _window(run, start_s, end_s)
-    lanes = _lanes(run)
+    window, about = shown_window(run, start_s, end_s)
+    lanes = Lanes.of(run)
     devices, groups = _spans(run, "device-", window), _spans(run, "group-", window)
     num_rows = min(len(lanes.names), _MOST_ROWS)
     figure = new_figure()
@@ -105,68 +82,10 @@ def plot_timeline(run: RunResult, start_s: float | None = None, end_s: float | N
     return figure
 
 
-def _window(run: RunResult, start_s: float | None, end_s: float | None) -> tuple[Window, str]:
-    """Return the window and, in words, how it was chosen."""
-    elapsed_s = run.elapsed_s
-    first_s = 0.0 if start_s is None else start_s
-    about = f"of {elapsed_s:.4g} s simulated"
-    period = _slowest_period(run)
-    if end_s is None and period is not None:
-        group, period_s = period
-        end_s = first_s + _NUM_PERIODS * period_s
-        if end_s < elapsed_s:
-            about += f", about {_NUM_PERIODS} periods of the slowest group ({group}: {period_s:.3g} s)"
-    last_s = elapsed_s if end_s is None else min(end_s, elapsed_s)
-    if not 0 <= first_s < last_s:
-        raise RequestError(
-            f"no timeline from {first_s:g} s to {last_s:g} s: the run lasted from 0 s to {elapsed_s:g} s"
-        )
-    return (first_s, last_s), about
-
-
-def _slowest_period(run: RunResult) -> tuple[int, float] | None:
-    """Return the slowest group and its period [s]: as it was, or as planned if it made fewer than two updates."""
-    groups, times_s = run.column("version", "group"), run.column("version", "time_s")
-    periods = dict(zip(run.column("group", "group"), run.column("group", "planned_period_s"), strict=True))
-    for group in np.unique(groups):
-        own_s = times_s[groups == group]
-        if len(own_s) > 1:
-            periods[group] = float(np.mean(np.diff(own_s)))
-    return max(((int(g), float(p)) for g, p in periods.items()), key=lambda item: item[1], default=None)
-
-
-def _lanes(run: RunResult) -> _Lanes:
-    """Return the lanes of all devices, by group and number; those in no group come last."""
-    devices = {int(client) for client in run.column("client", "client")} | set(_owners(run, "device-")[0].tolist())
-    group_of = dict(zip(run.column("membership", "client"), run.column("membership", "group"), strict=True))
-    devices |= {int(client) for client in group_of}
-    if not devices:
-        raise RequestError("nothing to draw: the run has no spans of devices")
-    groups: dict[int, list[int]] = {}
-    for device in sorted(devices):
-        groups.setdefault(int(group_of.get(device, -1)), []).append(device)
-    numbers = sorted(groups, key=lambda number: (number < 0, number))
-    names = [f"group {number}" if number >= 0 and len(numbers) > 1 else "devices" for number in numbers]
-    y: dict[int, float] = {}
-    for position, number in enumerate(numbers):
-        for device in groups[number]:
-            y[device] = len(y) + _GROUP_GAP * position
-    return _Lanes(tuple(names), tuple(numbers), tuple(tuple(groups[number]) for number in numbers), y)
-
-
-def _owners(run: RunResult, prefix: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return the numbers of the entities whose name is `prefix` and a number, and which spans are theirs."""
-    entities = run.column("span", "entity")
-    names, inverse = np.unique(entities.astype(str), return_inverse=True)
-    numbers = np.array([int(n[len(prefix) :]) if n.startswith(prefix) else -1 for n in names], dtype=np.int64)
-    owners = numbers[inverse] if len(names) else np.empty(0, dtype=np.int64)
-    return owners[owners >= 0], owners >= 0
-
-
 def _spans(run: RunResult, prefix: str, window: Window) -> _Spans:
-    owners, theirs = _owners(run, prefix)
+    own, theirs = owners(run, prefix)
     columns = (run.column("span", name)[theirs] for name in ("kind", "start_s", "end_s"))
-    spans = _Spans(owners, *columns)
+    spans = _Spans(own, *columns)
     return spans.where((spans.end_s > window[0]) & (spans.start_s < window[1]))
 
 
@@ -182,7 +101,7 @@ def _draw_boxes(axes: "Axes", y: Sequence[float] | Floats, height: float, spans:
     axes.add_collection(PolyCollection(list(vertices), **style))
 
 
-def _draw_versions(axes: "Axes", run: RunResult, lanes: _Lanes, window: Window) -> None:
+def _draw_versions(axes: "Axes", run: RunResult, lanes: Lanes, window: Window) -> None:
     times_s, groups = run.column("version", "time_s"), run.column("version", "group")
     inside = (times_s >= window[0]) & (times_s <= window[1])
     own_rows = len(lanes.numbers) <= _MOST_ROWS
@@ -194,7 +113,7 @@ def _draw_versions(axes: "Axes", run: RunResult, lanes: _Lanes, window: Window) 
     _label_strip(axes, f"{int(inside.sum())} global\nversions")
 
 
-def _draw_uplink(axes: "Axes", devices: _Spans, groups: _Spans, lanes: _Lanes) -> None:
+def _draw_uplink(axes: "Axes", devices: _Spans, groups: _Spans, lanes: Lanes) -> None:
     sent, queued = devices.where(devices.kind == "transmit"), groups.where(groups.kind == "queue")
     senders = np.array([lanes.position_of[device] for device in sent.owner], dtype=np.int64)
     num_groups = len(lanes.numbers)
@@ -217,7 +136,7 @@ def _label_strip(axes: "Axes", label: str) -> None:
     axes.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=12, color=INK, labelpad=12)
 
 
-def _draw_devices(axes: "Axes", spans: _Spans, lanes: _Lanes, window: Window) -> None:
+def _draw_devices(axes: "Axes", spans: _Spans, lanes: Lanes, window: Window) -> None:
     quieten(axes, grid="x")
     positions = np.array([lanes.position_of[device] for device in spans.owner], dtype=np.int64)
     for position, devices in enumerate(lanes.members):
@@ -246,7 +165,7 @@ def _styles(colour: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def _label_groups(axes: "Axes", run: RunResult, lanes: _Lanes) -> None:
+def _label_groups(axes: "Axes", run: RunResult, lanes: Lanes) -> None:
     """Draw a bracket in the group's colour beside its lanes, with its name, size and share of the data."""
     shares = dict(zip(run.column("group", "group"), run.column("group", "share"), strict=True))
     height_px = axes.get_window_extent().height / (lanes.bottom + 0.5)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import Page
 from trace_rules import check_trace
 
 from testbed.cli import main
@@ -55,6 +57,26 @@ def test_a_run_is_saved_listed_shown_and_drawn(command: Command, tmp_path: Path)
     assert "algorithm.kind" in command("show", "one", "two")
     command("timeline", "one", "--png", "pictures/one.png")
     assert (tmp_path / "pictures/one.png").read_bytes().startswith(b"\x89PNG")
+    command("timeline", "one", "--html", "pages/one.html", "--png", "again.png", "--start", "20", "--end", "60")
+    assert '"window_s":[20.0,60.0]' in (tmp_path / "pages/one.html").read_text(encoding="utf-8")
+    assert (tmp_path / "again.png").exists()
+
+
+def test_a_report_has_the_numbers_of_the_comparison_whose_runs_it_shows(command: Command, tmp_path: Path) -> None:
+    aim = ["--target", "accuracy>=0.3", "--target-rule", "first"]
+    arguments = ["air-fedga", *SMALL, "--vary", "algorithm.kind=air-fedga,air-fedavg", "--seeds", "0-1", *aim]
+    compared = json.loads(command("compare", *arguments, "--out", "runs", "--json"))
+    assert "wrote" in command("report", "runs", "--html", "pages/r.html", "--reference", "air-fedga", *aim)
+    page = Page((tmp_path / "pages/r.html").read_text(encoding="utf-8"))
+    page.assert_complete_in_itself()
+    for alternative in compared["alternatives"]:
+        for row in alternative["seeds"]:
+            (cells,) = (cells for cells in page.rows if row["run_id"] in cells)
+            assert cells[:2] == [alternative["label"], str(row["seed"])]
+            assert cells[4] == (f"{row['time_to_s']:.6g} s" if row["reached"] else "not reached")
+            assert cells[5] == f"{row['final_accuracy']:.4f}"
+    ((_, typed),) = page.all("pre")  # quoted: a shell would take > for a file
+    assert typed == shlex.join(["testbed", "compare", *arguments, "--out", "runs", "--json"])
 
 
 def test_a_run_is_traced_and_blamed(command: Command, tmp_path: Path) -> None:
@@ -232,8 +254,16 @@ BAD_COMMANDS = {
     "an unknown kind of part": (["list", "groping"], ["groping", "grouping"]),
     "settings of nothing": (["list", "grouping", "gredy"], ["gredy", "greedy-paper"]),
     "a run that is none": (["show", "nowhere"], ["nowhere", "does not exist"]),
-    "a timeline of nothing": (["timeline", "nowhere"], ["--png", "--perfetto"]),
     "a trace that is none": (["timeline", "nowhere", "--perfetto", "x.gz"], ["x.gz", ".json.gz"]),
+    "a page that is none": (["timeline", "nowhere", "--html", "x.txt"], ["x.txt", ".html"]),
+    "a timeline of no form": (["timeline", "nowhere"], ["nothing to write", "--png", "--html"]),
+    "a report without a page": (["report", "nowhere"], ["--html"]),
+    "a report that is no page": (["report", "nowhere", "--html", "x.pdf"], ["x.pdf", ".html"]),
+    "a report on nothing": (["report", "nowhere", "--html", "x.html"], ["nowhere", "does not exist"]),
+    "a report on an unknown metric": (
+        ["report", "nowhere", "--html", "x.html", "--target", "acuracy>=0.8"],
+        ["acuracy", "accuracy"],
+    ),
     "a picture that is none": (["timeline", "nowhere", "--png", "x.svg"], ["x.svg", ".png"]),
 }
 

@@ -10,7 +10,15 @@ import pytest
 from testbed.errors import RequestError
 from testbed.experiments import store
 from testbed.experiments.result import RunResult
-from testbed.experiments.store import check_writable, default_directory, list_runs, load_run, run_id, save_run
+from testbed.experiments.store import (
+    check_writable,
+    default_directory,
+    list_runs,
+    load_run,
+    load_runs,
+    run_id,
+    save_run,
+)
 
 SCENARIO = {"scenario": {"name": "toy"}, "run": {"horizon_s": 20.0}, "algorithm": {"kind": "fedavg"}}
 
@@ -230,3 +238,24 @@ def test_a_listing_shows_whole_and_damaged_runs_by_name_and_no_half_written_ones
 def test_listing_a_place_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="not a directory"):
         list_runs(tmp_path / "nowhere")
+
+
+def test_runs_come_in_the_order_given_and_those_of_a_folder_by_name(result: RunResult, tmp_path: Path) -> None:
+    for name in ("all/b", "all/deep/a", "c"):
+        save_run(replace(result, run_id=name), tmp_path / name)
+    found = load_runs([tmp_path / "c", tmp_path / "all", tmp_path / "all/deep/../b"])
+    assert [run.run_id for run in found] == ["c", "all/b", "all/deep/a"]
+
+
+def test_one_run_in_two_places_is_refused_with_both(result: RunResult, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save_run(result, tmp_path / name)
+    with pytest.raises(RequestError, match=r"a and .*b are the same run"):
+        load_runs([tmp_path])
+
+
+def test_a_folder_without_runs_and_a_missing_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="is not a run directory: it holds nothing"):
+        load_runs([tmp_path])
+    with pytest.raises(RequestError, match="does not exist"):
+        load_runs([tmp_path / "nowhere"])
