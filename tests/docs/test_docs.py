@@ -144,7 +144,7 @@ def test_every_setting_of_a_scenario_is_documented() -> None:
 
 def test_every_component_is_documented_with_its_settings() -> None:
     documented = table("\n" + section(DOCS / "how-to/write-a-scenario.md", "Components").split("```")[2])
-    for kind in set(catalogue.KINDS) - {"scenario", "algorithm", "world", "kernel", "placement"}:
+    for kind in set(catalogue.KINDS) - {"scenario", "algorithm", "world", "kernel", "placement", "reproduction"}:
         (row,) = documented["profile" if kind == "device" else kind.replace("-", "_")]
         for name in catalogue.entries(kind):
             fields = [field for field in catalogue.load(kind, name).model_fields if field != "kind"]
