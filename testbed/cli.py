@@ -8,7 +8,7 @@ import gzip
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn
@@ -21,7 +21,9 @@ from testbed.errors import RequestError, RunFailure
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from testbed.experiments.result import RunResult
     from testbed.experiments.scenario import Scenario
+    from testbed.experiments.sweep_file import Sweep
 
 __all__ = ["app", "main"]
 
@@ -108,32 +110,74 @@ def compare(
     of the JSON document, and with --heatmap a picture. A cell is the median time to the target; with --target none
     it is the final accuracy.
     """
+    from testbed.experiments.sweep import parse_seeds, parse_variation
+    from testbed.experiments.sweep_file import Sweep
+    from testbed.experiments.target import check_rule
+
+    chosen = _scenario(scenario, set_, kernel, placement)
+    variations = tuple(parse_variation(text) for text in vary)
+    rule = check_rule(target_rule)
+    sweep = Sweep(scenario, chosen.document, chosen.overrides, variations, parse_seeds(seeds), target, rule)
+    _carry_out(sweep, {}, out, data, png, heatmap, jobs, as_json)
+
+
+@app.command()
+def resume(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What `compare --out` was told.")],
+    data: DataOption = None,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw the curves.")] = None,
+    heatmap: Annotated[Path | None, typer.Option("--heatmap", metavar="FILE", help="Draw two --vary as a map.")] = None,
+    jobs: JobsOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Finish a comparison that was interrupted: runs that are there are kept, the others are made."""
+    from testbed.experiments.sweep_file import Sweep, finished_runs
+
+    sweep = Sweep.load(directory)
+    _carry_out(sweep, finished_runs(sweep.plan(), directory), directory, data, png, heatmap, jobs, as_json)
+
+
+def _carry_out(
+    sweep: "Sweep",
+    done: "Mapping[str, RunResult]",
+    root: Path | None,
+    data: Path | None,
+    png: Path | None,
+    heatmap: Path | None,
+    jobs: int,
+    as_json: bool,
+) -> None:
+    """Run what of a sweep is not done, and show the comparison of all its runs."""
     from testbed.experiments.describe import median_explanation
     from testbed.experiments.grid import Grid
     from testbed.experiments.rehearsal import check_plan
     from testbed.experiments.summary import Comparison, group_by_settings
-    from testbed.experiments.sweep import parse_seeds, parse_variation, plan_sweep, run_sweep
-    from testbed.experiments.target import check_rule, parse_target
+    from testbed.experiments.sweep import run_sweep
+    from testbed.experiments.target import parse_target
     from testbed.views.curves import plot_curves
     from testbed.views.grid_table import GridTable
     from testbed.views.heatmap import plot_heatmap
     from testbed.views.progress import progress_bar
     from testbed.views.tables import causes_tables, comparison_tables
 
-    aim, rule = parse_target(target), check_rule(target_rule)
-    variations = [parse_variation(text) for text in vary]
-    keys = [variation.key for variation in variations]
+    aim = parse_target(sweep.target)
+    keys = [variation.key for variation in sweep.variations]
     for picture in (png, heatmap):
         _check_picture(picture)
     if heatmap is not None and len(keys) != 2:
         raise RequestError(f"--heatmap shows exactly two --vary, one down and one across; got {len(keys)}")
-    planned = plan_sweep(_scenario(scenario, set_, kernel, placement), variations, parse_seeds(seeds))
-    check_plan(planned, aim.metric if aim is not None else "accuracy", data)
-    with progress_bar(len(planned)) as progress:
-        results = run_sweep(planned, root=out, data_dir=data, observer=progress.observer, num_processes=jobs)
+    planned = sweep.plan()
+    missing = [run for run in planned if run.name not in done]
+    check_plan(missing, aim.metric if aim is not None else "accuracy", data)
+    if root is not None:
+        sweep.save(root)
+    with progress_bar(len(missing)) as progress:
+        results = run_sweep(
+            planned, root=root, data_dir=data, observer=progress.observer, num_processes=jobs, done=done
+        )
     labelled = group_by_settings(results, keys)
-    comparison = Comparison.of(labelled, aim, rule)
-    grid = Grid.of(results, keys, aim, rule) if len(keys) == 2 else None
+    comparison = Comparison.of(labelled, aim, sweep.rule)
+    grid = Grid.of(results, keys, aim, sweep.rule) if len(keys) == 2 else None
     if png is not None:
         _save_picture(plot_curves(labelled, target=aim), png)
     if heatmap is not None and grid is not None:
@@ -148,13 +192,11 @@ def compare(
 
     table = {"grid": None if grid is None else grid.to_json()}
     _show(as_json, comparison.to_json() | {"explanations": causes} | table, for_people)
-    options = {"--kernel": kernel, "--placement": placement, "--data": data and str(data)}
-    repeat = ["testbed", "run", scenario, *(word for text in set_ or [] for word in ("--set", text))]
-    repeat += [word for option, value in options.items() if value for word in (option, value)]
     for planned_run, result in zip(planned, results, strict=True):
         if result.failed:
             _complain(f"{planned_run.name} failed: {result.error}", 1)
-            sys.stderr.write(f"  to repeat it alone: {shlex.join([*repeat, *planned_run.options])}\n")
+            words = [*sweep.command, *planned_run.options, *(["--data", str(data)] if data else [])]
+            sys.stderr.write(f"  to repeat it alone: {shlex.join(words)}\n")
     if all(result.failed for result in results):
         raise RunFailure("every run failed; the first said: " + results[0].error)
 

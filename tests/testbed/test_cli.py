@@ -3,6 +3,7 @@
 import gzip
 import json
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -187,6 +188,31 @@ def test_the_list_tells_the_settings_of_a_part(command: Command) -> None:
     assert "required" in command("list", "partition", "dirichlet")
 
 
+def test_a_comparison_is_resumed_by_the_name_of_its_directory(command: Command, tmp_path: Path) -> None:
+    arguments = ["compare", "air-fedga", *SMALL, "--vary", "algorithm.kind=air-fedga,air-fedavg", "--seeds", "0-1"]
+    compared = command(*arguments, "--target", "accuracy>=0.2", "--out", "sweep", "--json")
+    shutil.rmtree(tmp_path / "sweep" / "air-fedavg-seed-1")
+    kept = (tmp_path / "sweep" / "air-fedga-seed-0" / "meta.json").read_bytes()
+    assert command("resume", "sweep", "--json") == compared
+    assert (tmp_path / "sweep" / "air-fedavg-seed-1" / "meta.json").is_file()
+    assert (tmp_path / "sweep" / "air-fedga-seed-0" / "meta.json").read_bytes() == kept
+
+
+def test_a_run_that_fails_is_listed_with_the_command_that_repeats_it(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    varied = ["compare", "air-fedga", *SMALL, "--vary", "training.learning_rate=1e30,0.1", "--seeds", "2"]
+    monitored = pytest.MonkeyPatch()
+    monitored.setattr(sys, "argv", ["testbed", *varied, "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    monitored.undo()
+    output, message = capsys.readouterr()
+    assert ended.value.code == 0 and len(json.loads(output)["alternatives"]) == 2
+    (words,) = (line.partition(": testbed ")[2] for line in message.splitlines() if "alone" in line)
+    assert "diverged" in command(*shlex.split(words), code=1)
+
+
 def test_the_doctor_finds_this_installation_sound(command: Command, tmp_path: Path) -> None:
     findings = json.loads(command("doctor", "--json"))["findings"]
     assert {finding["subject"] for finding in findings} >= {"python", "torch", "threads", "packages", "data"}
@@ -233,6 +259,7 @@ def test_a_wrong_request_gets_one_message_code_2_and_leaves_nothing(
 BAD_COMMANDS = {
     "an unknown scenario": (["run", "air-fedgs"], ["air-fedgs", "air-fedga"]),
     "an unknown verb": (["rum"], ["rum"]),
+    "nothing to resume": (["resume", "nowhere"], ["nowhere", "does not exist"]),
     "an unknown metric": (
         ["compare", "air-fedga", "--vary", "devices.count=5", "--target", "acuracy>=0.8"],
         ["acuracy", "accuracy"],
