@@ -8,6 +8,7 @@ import gzip
 import json
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,6 +42,7 @@ OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Wh
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder with data sets.")]
 KernelOption = Annotated[str | None, typer.Option("--kernel", metavar="K", help="Arithmetic of training jobs.")]
 PlacementOption = Annotated[str | None, typer.Option("--placement", metavar="P", help="Where they are computed.")]
+StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Keep and reuse training results.")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Processes that run side by side.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -59,6 +61,7 @@ def run(
     kernel: KernelOption = None,
     placement: PlacementOption = None,
     data: DataOption = None,
+    store: StoreOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take; train nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -70,7 +73,7 @@ def run(
     from testbed.views.progress import progress_bar
     from testbed.views.tables import estimate_table, run_table
 
-    chosen = _scenario(scenario, set_, kernel, placement)
+    chosen = _scenario(scenario, set_, kernel, placement, store)
     resolved = chosen.resolve()
     if dry_run:
         needs = estimate(resolved, seed, data_folder(data, resolved))
@@ -102,6 +105,7 @@ def compare(
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw the curves.")] = None,
     heatmap: Annotated[Path | None, typer.Option("--heatmap", metavar="FILE", help="Draw two --vary as a map.")] = None,
     jobs: JobsOption = 1,
+    store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run alternatives on the same luck and compare time, traffic, energy and accuracy.
@@ -114,7 +118,7 @@ def compare(
     from testbed.experiments.sweep_file import Sweep
     from testbed.experiments.target import check_rule
 
-    chosen = _scenario(scenario, set_, kernel, placement)
+    chosen = _scenario(scenario, set_, kernel, placement, store)
     variations = tuple(parse_variation(text) for text in vary)
     rule = check_rule(target_rule)
     sweep = Sweep(scenario, chosen.document, chosen.overrides, variations, parse_seeds(seeds), target, rule)
@@ -244,11 +248,11 @@ def new(
 @app.command()
 def validate(scenario: ScenarioArgument, set_: SetOption = None, as_json: JsonOption = False) -> None:
     """Check a scenario; with --json, show it resolved with every default."""
-    resolved = _scenario(scenario, set_, None, None).resolve()
+    resolved = _scenario(scenario, set_).resolve()
     if as_json:
         _show(True, resolved.document, lambda console: None)
         return
-    sys.stdout.write(f"{scenario}: valid; runs {resolved.algorithm} for {resolved.run.horizon_s:g} simulated s\n")
+    sys.stdout.write(f"{scenario}: valid; runs {resolved.algorithm} for {resolved.run.length}\n")
 
 
 @app.command()
@@ -386,19 +390,25 @@ def reproduce(
 
 
 @app.command()
-def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Check Python, torch, threads, package names and the data folder."""
+def doctor(data: DataOption = None, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Check Python, torch, threads, package names, the data folder and a store of results."""
     from testbed.experiments.doctor import examine
     from testbed.views.listings import doctor_table
 
-    findings = examine(data)
+    findings = examine(data, store)
     document = {"findings": [finding.to_json() for finding in findings]}
     _show(as_json, document, lambda console: console.print(doctor_table(findings)))
     if any(finding.level == "error" for finding in findings):
         raise RunFailure("something needs mending")
 
 
-def _scenario(name: str, set_: list[str] | None, kernel: str | None, placement: str | None) -> "Scenario":
+def _scenario(
+    name: str,
+    set_: list[str] | None,
+    kernel: str | None = None,
+    placement: str | None = None,
+    store: Path | None = None,
+) -> "Scenario":
     """Return the scenario with the overrides of the command line."""
     from testbed.experiments.overrides import parse_override
     from testbed.experiments.scenario import Scenario
@@ -406,7 +416,7 @@ def _scenario(name: str, set_: list[str] | None, kernel: str | None, placement: 
     chosen = Scenario.load(name)
     for text in set_ or []:
         chosen = chosen.set(*parse_override(text))
-    for key, value in (("run.kernel", kernel), ("run.placement", placement)):
+    for key, value in (("run.kernel", kernel), ("run.placement", placement), ("run.store", store)):
         chosen = chosen if value is None else chosen.set(key, value)
     return chosen
 
@@ -478,6 +488,7 @@ def _print(what: Any) -> None:
 
 def main() -> NoReturn:
     """Run the command line: the only place where errors become messages and exit codes."""
+    warnings.formatwarning = lambda message, *_, **__: f"testbed: {message}\n"
     try:
         # Without standalone mode typer returns the code of an early exit, 130 for an interruption.
         returned = app(standalone_mode=False)

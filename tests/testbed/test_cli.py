@@ -165,6 +165,47 @@ def test_a_dry_run_counts_what_a_run_does_and_leaves_nothing(command: Command, t
     assert needs["timeline_exact"] is True and needs["wall_s"] > 0 and needs["flop"] > 0
 
 
+def test_a_second_run_with_a_store_trains_nothing_and_the_doctor_knows_its_size(
+    command: Command, tmp_path: Path
+) -> None:
+    arguments = ["run", "air-fedga", *SMALL, "--store", "cache", "--set", "run.store_min_flop_per_byte=0"]
+    for name in ("one", "two"):
+        command(*arguments, "--out", name)
+    metas = [json.loads((tmp_path / name / "meta.json").read_text()) for name in ("one", "two")]
+    assert [meta["meta"]["store"]["reused_flop_fraction"] for meta in metas] == [0.0, 1.0]
+    assert metas[0]["files"] == metas[1]["files"] and metas[0]["run_id"] == metas[1]["run_id"]
+    num_chunks = metas[0]["meta"]["store"]["num_stored"]
+    assert f"the results of {num_chunks} chunks" in command("doctor", "--store", "cache")
+    compared = ["compare", *arguments[1:], "--vary", "algorithm.kind=air-fedga", "--seeds", "0", "--out", "sweep"]
+    command(*compared)
+    meta = json.loads((tmp_path / "sweep/air-fedga-seed-0/meta.json").read_text())
+    assert meta["meta"]["store"]["reused_flop_fraction"] == 1.0 and meta["files"] == metas[0]["files"]
+
+
+def test_a_store_where_none_can_be_is_refused_before_the_run(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert "cannot make the store" in command("run", "air-fedga", *SMALL, "--store", "file", "--out", "run", code=2)
+    assert left_behind(tmp_path) == ["file"]
+    assert "mending" in command("doctor", "--store", "nowhere", code=1)
+
+
+def test_trouble_with_a_store_is_said_in_one_line(command: Command, tmp_path: Path) -> None:
+    limits = ["--set", "run.store_min_flop_per_byte=0", "--set", "run.store_max_bytes=1"]
+    arguments = ["run", "air-fedga", *SMALL, "--store", "cache", *limits]
+    code = f"import sys; from testbed.cli import main; sys.argv[1:] = {arguments!r}; main()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("testbed: the store cache/results.sqlite has reached its limit of 1 bytes")
+
+
+def test_a_run_in_rounds_is_described_by_its_rounds(command: Command) -> None:
+    rounds = ["--set", "run={horizon_rounds=3, evaluation_interval_rounds=1}", "--set", "devices.count=6"]
+    assert "for 3 rounds" in command("validate", "air-fedga", *rounds)
+    command("run", "air-fedga", *rounds, "--out", "run")
+    assert "3 rounds" in command("ls", ".")
+    assert json.loads(command("ls", ".", "--json"))["runs"][0]["horizon_rounds"] == 3
+
+
 def test_a_new_file_is_valid_and_is_never_overwritten(command: Command, tmp_path: Path) -> None:
     command("new", "mine.toml")
     assert "valid" in command("validate", "mine.toml")
