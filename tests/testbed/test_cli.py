@@ -153,7 +153,7 @@ def test_parts_of_one_kind_can_be_varied_and_are_told_apart(command: Command, tm
     document = json.loads(command(*arguments))
     assert [row["label"] for row in document["alternatives"]] == ["tier (num_groups=2)", "tier (num_groups=3)"]
     assert document["grid"] is None
-    names = [path.name for path in sorted((tmp_path / "sweep").iterdir())]
+    names = [path.name for path in sorted((tmp_path / "sweep").iterdir()) if path.is_dir()]
     assert names == ["grouping-tier-num-groups-2-seed-0", "grouping-tier-num-groups-3-seed-0"]
 
 
