@@ -8,7 +8,8 @@ import gzip
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn
@@ -21,7 +22,9 @@ from testbed.errors import RequestError, RunFailure
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from testbed.experiments.result import RunResult
     from testbed.experiments.scenario import Scenario
+    from testbed.experiments.sweep_file import Sweep
 
 __all__ = ["app", "main"]
 
@@ -39,6 +42,7 @@ OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Wh
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder with data sets.")]
 KernelOption = Annotated[str | None, typer.Option("--kernel", metavar="K", help="Arithmetic of training jobs.")]
 PlacementOption = Annotated[str | None, typer.Option("--placement", metavar="P", help="Where they are computed.")]
+StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Keep and reuse training results.")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Processes that run side by side.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -57,6 +61,7 @@ def run(
     kernel: KernelOption = None,
     placement: PlacementOption = None,
     data: DataOption = None,
+    store: StoreOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take; train nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,7 +73,7 @@ def run(
     from testbed.views.progress import progress_bar
     from testbed.views.tables import estimate_table, run_table
 
-    chosen = _scenario(scenario, set_, kernel, placement)
+    chosen = _scenario(scenario, set_, kernel, placement, store)
     resolved = chosen.resolve()
     if dry_run:
         needs = estimate(resolved, seed, data_folder(data, resolved))
@@ -100,6 +105,7 @@ def compare(
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw the curves.")] = None,
     heatmap: Annotated[Path | None, typer.Option("--heatmap", metavar="FILE", help="Draw two --vary as a map.")] = None,
     jobs: JobsOption = 1,
+    store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run alternatives on the same luck and compare time, traffic, energy and accuracy.
@@ -108,32 +114,74 @@ def compare(
     of the JSON document, and with --heatmap a picture. A cell is the median time to the target; with --target none
     it is the final accuracy.
     """
+    from testbed.experiments.sweep import parse_seeds, parse_variation
+    from testbed.experiments.sweep_file import Sweep
+    from testbed.experiments.target import check_rule
+
+    chosen = _scenario(scenario, set_, kernel, placement, store)
+    variations = tuple(parse_variation(text) for text in vary)
+    rule = check_rule(target_rule)
+    sweep = Sweep(scenario, chosen.document, chosen.overrides, variations, parse_seeds(seeds), target, rule)
+    _carry_out(sweep, {}, out, data, png, heatmap, jobs, as_json)
+
+
+@app.command()
+def resume(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What `compare --out` was told.")],
+    data: DataOption = None,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw the curves.")] = None,
+    heatmap: Annotated[Path | None, typer.Option("--heatmap", metavar="FILE", help="Draw two --vary as a map.")] = None,
+    jobs: JobsOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Finish a comparison that was interrupted: runs that are there are kept, the others are made."""
+    from testbed.experiments.sweep_file import Sweep, finished_runs
+
+    sweep = Sweep.load(directory)
+    _carry_out(sweep, finished_runs(sweep.plan(), directory), directory, data, png, heatmap, jobs, as_json)
+
+
+def _carry_out(
+    sweep: "Sweep",
+    done: "Mapping[str, RunResult]",
+    root: Path | None,
+    data: Path | None,
+    png: Path | None,
+    heatmap: Path | None,
+    jobs: int,
+    as_json: bool,
+) -> None:
+    """Run what of a sweep is not done, and show the comparison of all its runs."""
     from testbed.experiments.describe import median_explanation
     from testbed.experiments.grid import Grid
     from testbed.experiments.rehearsal import check_plan
     from testbed.experiments.summary import Comparison, group_by_settings
-    from testbed.experiments.sweep import parse_seeds, parse_variation, plan_sweep, run_sweep
-    from testbed.experiments.target import check_rule, parse_target
+    from testbed.experiments.sweep import run_sweep
+    from testbed.experiments.target import parse_target
     from testbed.views.curves import plot_curves
     from testbed.views.grid_table import GridTable
     from testbed.views.heatmap import plot_heatmap
     from testbed.views.progress import progress_bar
     from testbed.views.tables import causes_tables, comparison_tables
 
-    aim, rule = parse_target(target), check_rule(target_rule)
-    variations = [parse_variation(text) for text in vary]
-    keys = [variation.key for variation in variations]
+    aim = parse_target(sweep.target)
+    keys = [variation.key for variation in sweep.variations]
     for picture in (png, heatmap):
         _check_picture(picture)
     if heatmap is not None and len(keys) != 2:
         raise RequestError(f"--heatmap shows exactly two --vary, one down and one across; got {len(keys)}")
-    planned = plan_sweep(_scenario(scenario, set_, kernel, placement), variations, parse_seeds(seeds))
-    check_plan(planned, aim.metric if aim is not None else "accuracy", data)
-    with progress_bar(len(planned)) as progress:
-        results = run_sweep(planned, root=out, data_dir=data, observer=progress.observer, num_processes=jobs)
+    planned = sweep.plan()
+    missing = [run for run in planned if run.name not in done]
+    check_plan(missing, aim.metric if aim is not None else "accuracy", data)
+    if root is not None:
+        sweep.save(root)
+    with progress_bar(len(missing)) as progress:
+        results = run_sweep(
+            planned, root=root, data_dir=data, observer=progress.observer, num_processes=jobs, done=done
+        )
     labelled = group_by_settings(results, keys)
-    comparison = Comparison.of(labelled, aim, rule)
-    grid = Grid.of(results, keys, aim, rule) if len(keys) == 2 else None
+    comparison = Comparison.of(labelled, aim, sweep.rule)
+    grid = Grid.of(results, keys, aim, sweep.rule) if len(keys) == 2 else None
     if png is not None:
         metric = "accuracy" if aim is None else aim.metric
         _save_picture(plot_curves(labelled, metric, aim, rule), png)
@@ -149,13 +197,11 @@ def compare(
 
     table = {"grid": None if grid is None else grid.to_json()}
     _show(as_json, comparison.to_json() | {"explanations": causes} | table, for_people)
-    options = {"--kernel": kernel, "--placement": placement, "--data": data and str(data)}
-    repeat = ["testbed", "run", scenario, *(word for text in set_ or [] for word in ("--set", text))]
-    repeat += [word for option, value in options.items() if value for word in (option, value)]
     for planned_run, result in zip(planned, results, strict=True):
         if result.failed:
             _complain(f"{planned_run.name} failed: {result.error}", 1)
-            sys.stderr.write(f"  to repeat it alone: {shlex.join([*repeat, *planned_run.options])}\n")
+            words = [*sweep.command, *planned_run.options, *(["--data", str(data)] if data else [])]
+            sys.stderr.write(f"  to repeat it alone: {shlex.join(words)}\n")
     if all(result.failed for result in results):
         raise RunFailure("every run failed; the first said: " + results[0].error)
 
@@ -203,11 +249,11 @@ def new(
 @app.command()
 def validate(scenario: ScenarioArgument, set_: SetOption = None, as_json: JsonOption = False) -> None:
     """Check a scenario; with --json, show it resolved with every default."""
-    resolved = _scenario(scenario, set_, None, None).resolve()
+    resolved = _scenario(scenario, set_).resolve()
     if as_json:
         _show(True, resolved.document, lambda console: None)
         return
-    sys.stdout.write(f"{scenario}: valid; runs {resolved.algorithm} for {resolved.run.horizon_s:g} simulated s\n")
+    sys.stdout.write(f"{scenario}: valid; runs {resolved.algorithm} for {resolved.run.length}\n")
 
 
 @app.command()
@@ -345,19 +391,25 @@ def reproduce(
 
 
 @app.command()
-def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Check Python, torch, threads, package names and the data folder."""
+def doctor(data: DataOption = None, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Check Python, torch, threads, package names, the data folder and a store of results."""
     from testbed.experiments.doctor import examine
     from testbed.views.listings import doctor_table
 
-    findings = examine(data)
+    findings = examine(data, store)
     document = {"findings": [finding.to_json() for finding in findings]}
     _show(as_json, document, lambda console: console.print(doctor_table(findings)))
     if any(finding.level == "error" for finding in findings):
         raise RunFailure("something needs mending")
 
 
-def _scenario(name: str, set_: list[str] | None, kernel: str | None, placement: str | None) -> "Scenario":
+def _scenario(
+    name: str,
+    set_: list[str] | None,
+    kernel: str | None = None,
+    placement: str | None = None,
+    store: Path | None = None,
+) -> "Scenario":
     """Return the scenario with the overrides of the command line."""
     from testbed.experiments.overrides import parse_override
     from testbed.experiments.scenario import Scenario
@@ -365,7 +417,7 @@ def _scenario(name: str, set_: list[str] | None, kernel: str | None, placement: 
     chosen = Scenario.load(name)
     for text in set_ or []:
         chosen = chosen.set(*parse_override(text))
-    for key, value in (("run.kernel", kernel), ("run.placement", placement)):
+    for key, value in (("run.kernel", kernel), ("run.placement", placement), ("run.store", store)):
         chosen = chosen if value is None else chosen.set(key, value)
     return chosen
 
@@ -437,6 +489,7 @@ def _print(what: Any) -> None:
 
 def main() -> NoReturn:
     """Run the command line: the only place where errors become messages and exit codes."""
+    warnings.formatwarning = lambda message, *_, **__: f"testbed: {message}\n"
     try:
         # Without standalone mode typer returns the code of an early exit, 130 for an interruption.
         returned = app(standalone_mode=False)

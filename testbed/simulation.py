@@ -52,7 +52,8 @@ class Simulation:
         self.root_seed = root_seed
         self.horizon_s = horizon_s
         self._finished = self.env.event()
-        self._processes: list[tuple[str, simpy.Process]] = []
+        # Only those that go on: what a process returned may be a whole model, and is its reader's to keep.
+        self._processes: dict[simpy.Process, str] = {}
         self._expected_waits: dict[simpy.Event, str] = {}
 
     @property
@@ -72,8 +73,13 @@ class Simulation:
     def start(self, process: Process, name: str) -> simpy.Process:
         """Start a process under a name that a deadlock report can show."""
         started = self.env.process(process)
-        self._processes.append((name, started))
+        self._processes[started] = name
+        assert started.callbacks is not None
+        started.callbacks.append(self._end)
         return started
+
+    def _end(self, process: simpy.Event) -> None:
+        del self._processes[process]  # type: ignore[arg-type]  # it is one
 
     def event(self, description: str) -> simpy.Event:
         """Return a new event; the description says, in a deadlock report, what its waiters wait for."""
@@ -120,7 +126,9 @@ class Simulation:
         self.finish("horizon")
 
     def _deadlock(self) -> DeadlockError:
-        waiting = [f"  {name} waits for {self._describe(p.target)}" for name, p in self._processes if p.is_alive]
+        waiting = [
+            f"  {name} waits for {self._describe(p.target)}" for p, name in self._processes.items() if p.is_alive
+        ]
         listing = "\n".join(waiting) if waiting else "  no process is left, and none finished the run"
         return DeadlockError(f"deadlock: nothing can happen after t = {self._last_event_s():g} s\n{listing}")
 
@@ -133,5 +141,6 @@ class Simulation:
         if isinstance(target, simpy.events.Condition):
             word = " or " if target._evaluate is simpy.events.Condition.any_events else " and "
             return word.join(self._describe(event) for event in target._events if not event.processed)
-        names = (f"the end of {name}" for name, process in self._processes if process is target)
-        return self._expected_waits.get(target) or next(names, repr(target))
+        if isinstance(target, simpy.Process) and target in self._processes:
+            return f"the end of {self._processes[target]}"
+        return self._expected_waits.get(target) or repr(target)

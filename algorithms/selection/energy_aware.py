@@ -8,18 +8,19 @@ virtual energy queue; it is asked where its worth exceeds what the queue makes o
     Epred_i = (d_i sigma_ref / |h_i|)^2 W_i^2                    W_i the last known norm
     margin_i = v d_i / mean(d) - Q_i(t) Epred_i / Ehat_i^2,      S_t = {i : margin_i > 0}
 
-at least one client (the largest margin), at most `max_fraction` of all (the largest margins). The rule ignores labels.
+at least one client (the largest margin), at most `max_fraction` of all. The rule ignores labels.
 
 Our choices. Scheduling precedes training, so norms are predicted by the last ones; who never sent is taken to send the
 mean of the known norms. sigma_ref, which nobody states, is that at which a candidate of mean data size, mean norm and
 root-mean-square amplitude would spend the mean budget, so the rule does not depend on the units of the model or the
-channel. Equal margins (all queues are empty at first) are ordered at random: by id the first clients would always be
-preferred.
+channel. Where more are worth their price than may be asked, those asked are drawn among them (`overflow`): taking the
+largest margins asks the clients with the most data round after round, and what the others hold is never learnt (100
+single-class clients on MNIST: 31 % accuracy, for two of ten classes were heard). Equal margins are ordered at random.
 
 The laws are tested in `tests/algorithms/selection/test_energy_aware.py`.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -65,25 +66,28 @@ class EnergyAware(Part):
     reads_norms: ClassVar[bool] = True
 
     kind: str = "energy-aware"
-    # All three: our choice, of a form the paper leaves open.
+    # All four: our choice, of a form the paper leaves open.
     budget_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5  # phi, of the budget of a round, in the long run
     utility_weight: Annotated[float, Field(gt=0)] = 1.0  # v: larger means more clients and longer queues
     max_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2  # of all clients, asked in one round
+    # Who is asked where more are worth it than may be: any of them, or the largest margins.
+    overflow: Literal["random", "largest"] = "random"
 
     def select(
         self, candidates: tuple[int, ...], context: SelectionContext, rng: np.random.Generator
     ) -> tuple[int, ...]:
-        """Return the scheduled clients S_t; `rng` orders equal margins."""
+        """Return the scheduled clients S_t; `rng` draws among those worth it and orders equal margins."""
         if not candidates:
             return ()
         clients = np.sort(np.asarray(candidates, dtype=np.intp))
         values = margins(context, clients, self.utility_weight)
         shuffled = rng.permutation(len(clients))
         best_first = shuffled[np.argsort(-values[shuffled], kind="stable")]
-        num_worthwhile = int(np.count_nonzero(values > 0))
+        worthwhile = shuffled[values[shuffled] > 0]
         most = int(self.max_fraction * context.num_clients + _ROUNDING)
-        size = max(min(num_worthwhile, most), 1)
-        return tuple(sorted(clients[best_first[:size]].tolist()))
+        size = max(min(len(worthwhile), most), 1)
+        order = worthwhile if self.overflow == "random" and len(worthwhile) > size else best_first
+        return tuple(sorted(clients[order[:size]].tolist()))
 
     def advance(self, context: SelectionContext, spent_j: FloatArray) -> EnergyQueues:
         """Return the queues after a round in which the clients spent `spent_j : (num_clients,)` [J]."""

@@ -8,6 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, Final
 
+from testbed.errors import RequestError
 from testbed.experiments.scenario import DATA_VARIABLE
 
 __all__ = ["Finding", "examine"]
@@ -29,9 +30,10 @@ class Finding:
         return asdict(self)
 
 
-def examine(data_dir: Path | None = None) -> list[Finding]:
-    """Return the findings on Python, torch, threads, package names and the data folder."""
-    return [_python(), _torch(), _threads(), *_name_clashes(), _data(data_dir)]
+def examine(data_dir: Path | None = None, store: Path | None = None) -> list[Finding]:
+    """Return the findings on Python, torch, threads, package names, the data folder and, if named, a store."""
+    found = [_python(), _torch(), _threads(), *_name_clashes(), _data(data_dir)]
+    return found if store is None else [*found, _store(store)]
 
 
 def _python() -> Finding:
@@ -61,6 +63,16 @@ def _name_clashes() -> list[Finding]:
         if others
     ]
     return found or [Finding("packages", "ok", f"{', '.join(_OWN_NAMES)} belong to airwan alone")]
+
+
+def _store(directory: Path) -> Finding:
+    from testbed.learning.result_store import store_size
+
+    try:
+        num_entries, num_bytes = store_size(directory)
+    except RequestError as error:
+        return Finding("store", "error", str(error))
+    return Finding("store", "ok", f"{directory} holds the results of {num_entries} chunks in {num_bytes / 1e6:.1f} MB")
 
 
 def _data(data_dir: Path | None) -> Finding:

@@ -20,7 +20,10 @@ _MIN_SAMPLE_EVALUATIONS: Final = 4
 
 @dataclass(frozen=True)
 class Estimate:
-    """The size of a run; wall-clock time is extrapolated from a sample, everything else is counted."""
+    """The size of a run; wall-clock time is extrapolated from a sample, everything else is counted.
+
+    `horizon_s` is the simulated time at which the run ends [s]: as stated, or the time of its last round.
+    """
 
     algorithm: str
     horizon_s: float
@@ -48,31 +51,37 @@ def estimate(scenario: ResolvedScenario, seed: int, data_dir: Path | None) -> Es
     timeline = execute(scenario, seed, data_dir=data_dir, kernel="none")
     timeline_s = time.perf_counter() - started
     training = timeline.tables["training"]
-    num_evaluations = int(scenario.run.horizon_s / scenario.run.evaluation_interval_s) + 1
+    end_s, num_versions = float(timeline.meta["simulated_end_s"]), timeline.tables["version"].num_rows
+    interval_s = scenario.run.evaluation_interval_s
+    if scenario.run.evaluation_interval_rounds is not None:
+        interval_s = end_s * scenario.run.evaluation_interval_rounds / max(num_versions, 1)
+    assert interval_s is not None
+    num_evaluations = int(end_s / interval_s) + 1
     return Estimate(
         algorithm=scenario.algorithm,
-        horizon_s=scenario.run.horizon_s,
-        num_versions=timeline.tables["version"].num_rows,
+        horizon_s=end_s,
+        num_versions=num_versions,
         num_jobs=training.num_rows,
         flop=float(sum(training["flop"].to_pylist())),
         peak_bytes_per_job=float(max(training["peak_bytes"].to_pylist(), default=0.0)),
         num_evaluations=num_evaluations,
         timeline_exact=not scenario.world.algorithm.reads_trained_values,
-        wall_s=timeline_s + _training_wall_s(scenario, seed, data_dir),
+        wall_s=timeline_s + _training_wall_s(scenario, seed, data_dir, end_s, interval_s),
     )
 
 
-def _training_wall_s(scenario: ResolvedScenario, seed: int, data_dir: Path | None) -> float:
-    """Return the wall time of the whole run's arithmetic, extrapolated from its first simulated seconds."""
-    interval_s = scenario.run.evaluation_interval_s
-    sample_s = min(
-        scenario.run.horizon_s,
-        max(_SAMPLE_FRACTION * scenario.run.horizon_s, _MIN_SAMPLE_EVALUATIONS * interval_s),
-    )
+def _training_wall_s(
+    scenario: ResolvedScenario, seed: int, data_dir: Path | None, end_s: float, interval_s: float
+) -> float:
+    """Return the wall time of the whole run's arithmetic, extrapolated from its first simulated seconds.
+
+    What a store of results would replay is not subtracted.
+    """
+    sample_s = min(end_s, max(_SAMPLE_FRACTION * end_s, _MIN_SAMPLE_EVALUATIONS * interval_s))
     short = scenario.with_horizon(sample_s)
     spent_s = []
     for kernel in (None, "none"):
         started = time.perf_counter()
         execute(short, seed, data_dir=data_dir, kernel=kernel)
         spent_s.append(time.perf_counter() - started)
-    return max(0.0, spent_s[0] - spent_s[1]) * scenario.run.horizon_s / sample_s
+    return max(0.0, spent_s[0] - spent_s[1]) * end_s / sample_s

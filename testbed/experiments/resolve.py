@@ -5,10 +5,11 @@ names and are checked by its own settings. Settings of method K stand in `[algor
 checked, only the selected one is used.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
@@ -19,7 +20,7 @@ from testbed.experiments.target import DEFAULT_RULE, Rule, parse_target
 from testbed.learning.datasets.dataset import DatasetSource
 from testbed.learning.models.architecture import Architecture
 from testbed.learning.partition import Partition
-from testbed.settings import PositiveSeconds, Seconds, Settings, component, validated
+from testbed.settings import Bytes, PositiveSeconds, Seconds, Settings, component, validated
 
 __all__ = [
     "DataSettings",
@@ -61,26 +62,59 @@ class StopSettings(Settings):
         return str(target)
 
 
-class RunSettings(Settings):
-    """`[run]`: how long, how often evaluated, by which arithmetic, where the data lies."""
+# Of `[run]`: where something lies and what is kept there. The same run may be made with any of them.
+_LOCATIONS: Final = {"data_dir", "store", "store_min_flop_per_byte", "store_max_bytes"}
 
-    horizon_s: PositiveSeconds
-    evaluation_interval_s: PositiveSeconds
+
+class RunSettings(Settings):
+    """`[run]`: how long, how often evaluated, by which arithmetic, where data and stored results lie.
+
+    Length and evaluations are stated in simulated time or in rounds (global versions). With `horizon_rounds`,
+    `horizon_s` is a bound for the case that the rounds take too long. What is None is not part of a run's identity.
+    """
+
+    horizon_s: PositiveSeconds | None = None
+    horizon_rounds: PositiveInt | None = None
+    evaluation_interval_s: PositiveSeconds | None = None
+    evaluation_interval_rounds: PositiveInt | None = None
     kernel: str = "batched"
     placement: str = "inline"
     num_threads: PositiveInt = 1  # intra-op threads of torch: a run's bytes depend on them
     stop: StopSettings | None = None  # whether to end before the horizon
     data_dir: Path | None = None  # a location only: what is in it is hashed into the record
+    store: Path | None = None  # a location only, with what may be kept there: changes wall time and nothing else
+    store_min_flop_per_byte: Annotated[float, Field(ge=0)] = 500.0  # see docs/how-to/resume-and-retime.md
+    store_max_bytes: Bytes = 20e9
 
     @model_validator(mode="after")
     def _check(self) -> "RunSettings":
         catalogue.find("kernel", self.kernel)
         catalogue.find("placement", self.placement)
-        if self.evaluation_interval_s > self.horizon_s:
-            raise RequestError(
-                f"evaluation_interval_s = {self.evaluation_interval_s:g} is longer than horizon_s = {self.horizon_s:g}"
-            )
+        if self.horizon_s is None and self.horizon_rounds is None:
+            raise RequestError("set horizon_s or horizon_rounds (with both, the run ends at whichever comes first)")
+        if (self.evaluation_interval_s is None) == (self.evaluation_interval_rounds is None):
+            raise RequestError("set exactly one of evaluation_interval_s and evaluation_interval_rounds")
+        for unit in ("s", "rounds"):
+            interval, horizon = (getattr(self, f"{name}_{unit}") for name in ("evaluation_interval", "horizon"))
+            if interval is not None and horizon is not None and interval > horizon:
+                raise RequestError(
+                    f"evaluation_interval_{unit} = {interval:g} is longer than horizon_{unit} = {horizon:g}"
+                )
+        if self.stop is not None and (self.horizon_s is None or self.evaluation_interval_s is None):
+            raise RequestError("run.stop watches a grid of times: set horizon_s and evaluation_interval_s")
         return self
+
+    @property
+    def longest_s(self) -> float:
+        """The simulated time at which the run ends if nothing ends it before [s]; infinity if only rounds do."""
+        return math.inf if self.horizon_s is None else self.horizon_s
+
+    @property
+    def length(self) -> str:
+        """How long the run is, in words."""
+        rounds = "" if self.horizon_rounds is None else f"{self.horizon_rounds} rounds"
+        seconds = "" if self.horizon_s is None else f"{self.horizon_s:g} simulated s"
+        return f"{rounds}, at most {seconds}" if rounds and seconds else rounds or seconds
 
 
 class DataSettings(Settings):
@@ -142,8 +176,8 @@ class ResolvedScenario:
         return str(self.world.algorithm.kind)
 
     def with_horizon(self, horizon_s: float) -> "ResolvedScenario":
-        """Return this scenario cut short."""
-        run = self.run.model_copy(update={"horizon_s": horizon_s})
+        """Return this scenario cut short, computed without a store of results."""
+        run = self.run.model_copy(update={"horizon_s": horizon_s, "store": None})
         return replace(self, run=run, document=self.document | {"run": _run_document(run)})
 
 
@@ -188,7 +222,7 @@ def resolve(document: Mapping[str, Any], overrides: Sequence[Override] = ()) -> 
 
 def _run_document(run: RunSettings) -> dict[str, Any]:
     """Return what of `[run]` can change a result; what is not asked for is not stated."""
-    return run.model_dump(exclude={"data_dir"}, exclude_none=True)
+    return run.model_dump(exclude=_LOCATIONS, exclude_none=True)
 
 
 def _selected_algorithm(table: Any) -> Any:

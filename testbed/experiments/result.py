@@ -94,6 +94,11 @@ class RunResult:
         return None if horizon_s is None else float(horizon_s)
 
     @property
+    def horizon_rounds(self) -> int | None:
+        """The global version with which the run had to end."""
+        return self.setting("run.horizon_rounds")  # type: ignore[no-any-return]
+
+    @property
     def elapsed_s(self) -> float:
         """The simulated time over which the run was watched [s]: of its devices, else up to its last row."""
         clocks = [("device", "elapsed_s"), ("evaluation", "time_s"), ("span", "end_s")]

@@ -7,9 +7,10 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -19,17 +20,20 @@ from torch import nn
 
 from testbed import catalogue
 from testbed.errors import RequestError, RunFailure
-from testbed.experiments.resolve import ResolvedScenario
+from testbed.experiments.resolve import ResolvedScenario, RunSettings
 from testbed.experiments.result import RunResult
 from testbed.experiments.stopping import StopRule
 from testbed.experiments.store import run_id
 from testbed.experiments.target import parse_target
-from testbed.learning.cost import training_cost
+from testbed.learning.cost import TrainingCost, training_cost
 from testbed.learning.datasets.dataset import Dataset
 from testbed.learning.evaluation import Evaluator, check_metric
-from testbed.learning.jobs import Jobs
+from testbed.learning.jobs import EvaluationJob, Jobs, Placement
+from testbed.learning.kernels.protocol import Job, Kernel
 from testbed.learning.minibatches import BatchPlan
 from testbed.learning.partition import label_histogram
+from testbed.learning.placement.replaying import ReplayingPlacement
+from testbed.learning.result_store import ResultStore
 from testbed.learning.task import LearningTask, OptimizerSettings
 from testbed.learning.torch_seed import seeded
 from testbed.learning.workload import Workload
@@ -53,12 +57,22 @@ ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is: simulated time and horizon [s], global version, the latest evaluated accuracy if any."""
+    """Where a run is: simulated time and horizon [s], global version, the latest evaluated accuracy if any.
+
+    `horizon_s` is infinite for a run that only `horizon_rounds` versions end.
+    """
 
     time_s: float
     horizon_s: float
     version: int
     accuracy: float | None
+    horizon_rounds: int | None = None
+
+    @property
+    def done_fraction(self) -> float:
+        """How far it has come towards the horizon that is nearer, 0 to 1."""
+        rounds = self.version / self.horizon_rounds if self.horizon_rounds else 0.0
+        return min(1.0, max(self.time_s / self.horizon_s, rounds))
 
 
 Observer: TypeAlias = Callable[[Progress], None]
@@ -127,9 +141,9 @@ def execute(
     RequestError : the seed or the data cannot be accepted; nothing has run.
     """
     started = time.perf_counter()
-    with torch_threads(scenario.run.num_threads):
+    with torch_threads(scenario.run.num_threads), _store(scenario.run) as store:
         data = dataset if dataset is not None else scenario.data.dataset.load(data_dir)
-        experiment = prepare(scenario, seed, data, model=model, kernel=kernel, observe=observe)
+        experiment = prepare(scenario, seed, data, model=model, kernel=kernel, observe=observe, store=store)
         simulation, workload = experiment.simulation, experiment.workload
         status, detail = "done", ""
         try:
@@ -138,6 +152,7 @@ def execute(
             status, detail = "failed", str(failure)
     document = _document(scenario, data if dataset is not None else None, workload if model is not None else None)
     meta = _meta(scenario, data, status, detail, simulation.now_s, time.perf_counter() - started)
+    meta["store"] = _reuse(workload.jobs.placement)
     return RunResult(run_id(document, seed), document, seed, meta, simulation.records.tables())
 
 
@@ -149,13 +164,17 @@ def prepare(
     model: ModelSource | None = None,
     kernel: str | None = None,
     observe: Observer | None = None,
+    store: ResultStore | None = None,
 ) -> Experiment:
-    """Return the world of a scenario, built and not yet started; parameters as for `execute`."""
+    """Return the world of a scenario, built and not yet started; parameters as for `execute`.
+
+    `store` : an open store of results, whichever the scenario names.
+    """
     if seed < 0:
         raise RequestError(f"seed = {seed}: must be at least 0")
-    simulation = Simulation(seed, scenario.run.horizon_s)
-    workload = _workload(scenario, simulation, data, model, kernel or scenario.run.kernel)
-    workload.watch = _watcher(simulation, workload.evaluator, observe)
+    simulation = Simulation(seed, scenario.run.longest_s)
+    workload = _workload(scenario, simulation, data, model, kernel or scenario.run.kernel, store)
+    workload.watch = _watcher(simulation, workload.evaluator, scenario.run.horizon_rounds, observe)
     world = catalogue.load("world", scenario.header.world)(simulation, workload, scenario.world)
     stop = scenario.run.stop
     aim = None if stop is None else parse_target(stop.target)
@@ -166,7 +185,12 @@ def prepare(
 
 
 def _workload(
-    scenario: ResolvedScenario, simulation: Simulation, data: Dataset, model: ModelSource | None, kernel: str
+    scenario: ResolvedScenario,
+    simulation: Simulation,
+    data: Dataset,
+    model: ModelSource | None,
+    kernel: str,
+    store: ResultStore | None,
 ) -> Workload:
     num_clients = scenario.world.num_clients
     partition_luck = simulation.stream(Purpose.PARTITION)
@@ -180,17 +204,50 @@ def _workload(
     plan = BatchPlan(training.batch_size, training.local_steps, training.local_epochs)
     width = max(plan.width(len(shard)) for shard in shards)
     task = LearningTask(module, data, optimizer, batch_width=width)
+    cost = training_cost(module, torch.tensor(data.train_inputs[:2]), torch.tensor(data.train_labels[:2]))
+    run = scenario.run
+    arithmetic: Kernel = catalogue.load("kernel", kernel)()
+    placement: Placement = catalogue.load("placement", run.placement)()
+    if store is not None and arithmetic.computes:
+        flop_of = partial(_job_flop, cost)
+        placement = ReplayingPlacement(placement, store, arithmetic, flop_of, run.store_min_flop_per_byte)
     jobs = Jobs(
-        catalogue.load("kernel", kernel)(),
-        catalogue.load("placement", scenario.run.placement)(),
+        arithmetic,
+        placement,
         clock=lambda: simulation.now_s,
-        horizon_s=scenario.run.horizon_s,
+        horizon_s=run.longest_s,
         records=simulation.records,
     )
-    interval_s = scenario.run.evaluation_interval_s
-    evaluator = Evaluator(jobs, task, histograms, interval_s, scenario.run.horizon_s, simulation.records)
-    cost = training_cost(module, torch.tensor(data.train_inputs[:2]), torch.tensor(data.train_labels[:2]))
+    evaluator = Evaluator(
+        jobs,
+        task,
+        histograms,
+        run.evaluation_interval_s,
+        run.longest_s,
+        simulation.records,
+        interval_rounds=run.evaluation_interval_rounds,
+    )
     return Workload(simulation.root_seed, task, shards, histograms, plan, cost, jobs, evaluator)
+
+
+def _job_flop(cost: TrainingCost, job: Job) -> float:
+    """Return what a job costs whoever computes it [FLOP]."""
+    if isinstance(job, EvaluationJob):
+        return cost.forward_flop_per_sample * len(job.task.test_labels)
+    return cost.flop(job.num_samples)
+
+
+def _store(run: RunSettings) -> AbstractContextManager[ResultStore | None]:
+    return nullcontext() if run.store is None else ResultStore(run.store, run.store_max_bytes)
+
+
+def _reuse(placement: Placement) -> dict[str, Any] | None:
+    """Return how much of a run was replayed, for `meta.json`; None without a store."""
+    if not isinstance(placement, ReplayingPlacement):
+        return None
+    store = placement.store
+    counts = {"num_stored": store.num_stored, "num_damaged": store.num_damaged, "notes": list(store.notes)}
+    return placement.reuse.to_json() | counts
 
 
 def _module(scenario: ResolvedScenario, simulation: Simulation, data: Dataset, model: ModelSource | None) -> nn.Module:
@@ -204,14 +261,18 @@ def _module(scenario: ResolvedScenario, simulation: Simulation, data: Dataset, m
 
 
 def _watcher(
-    simulation: Simulation, evaluator: Evaluator, observe: Observer | None
+    simulation: Simulation, evaluator: Evaluator, horizon_rounds: int | None, observe: Observer | None
 ) -> Callable[[int, float, Any], None]:
-    if observe is None:
-        return evaluator.commit
+    """Return what is told of every global version: it is evaluated, shown, and the last one ends the run."""
 
     def watch(version: int, time_s: float, vector: Any) -> None:
+        if simulation.finished:
+            return  # a version of another group at the very instant at which the run ended
         evaluator.commit(version, time_s, vector)
-        observe(Progress(time_s, simulation.horizon_s, version, evaluator.latest_accuracy))
+        if observe is not None:
+            observe(Progress(time_s, simulation.horizon_s, version, evaluator.latest_accuracy, horizon_rounds))
+        if version == horizon_rounds:
+            simulation.finish("rounds")
 
     return watch
 

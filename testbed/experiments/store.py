@@ -266,7 +266,7 @@ def _read_table(path: Path, document: Mapping[str, Any], name: str) -> "pa.Table
 def list_runs(root: Path | str) -> list[dict[str, Any]]:
     """Return one row per run below `root`, sorted by name.
 
-    A row has name (the path below `root`), run_id, scenario, algorithm, seed, status, horizon_s,
+    A row has name (the path below `root`), run_id, scenario, algorithm, seed, status, horizon_s, horizon_rounds,
     final_accuracy (mean of the last five evaluations) and error. A damaged run has the status "damaged", the
     error says how, and the rest is None.
 
@@ -293,7 +293,9 @@ def _find_runs(folder: Path) -> Iterator[Path]:
 
 
 def _listing(path: Path, name: str) -> dict[str, Any]:
-    fields = ("run_id", "scenario", "algorithm", "seed", "status", "horizon_s", "final_accuracy", "error")
+    fields = (
+        "run_id", "scenario", "algorithm", "seed", "status", "horizon_s", "horizon_rounds", "final_accuracy", "error",
+    )  # fmt: skip
     row: dict[str, Any] = {"name": name, **dict.fromkeys(fields)}
     try:
         run = _load_evaluations(path)
@@ -307,6 +309,7 @@ def _listing(path: Path, name: str) -> dict[str, Any]:
         run.seed,
         status,
         run.horizon_s,
+        run.horizon_rounds,
         run.final("accuracy"),
         run.error or None,
     )

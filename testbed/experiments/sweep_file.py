@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from testbed.errors import RequestError
-from testbed.experiments.overrides import Override
+from testbed.experiments.overrides import Override, override_text
 from testbed.experiments.result import RunResult
 from testbed.experiments.run import versions
 from testbed.experiments.scenario import Scenario
@@ -38,7 +38,7 @@ class Sweep:
     overrides : the settings of all its runs, in order.
     variations : what is varied.
     seeds : the root seeds.
-    target, rule : when a run counts as having arrived.
+    target, rule : when a run counts as having arrived; `none` for no target.
     """
 
     source: str
@@ -48,6 +48,12 @@ class Sweep:
     seeds: tuple[int, ...]
     target: str
     rule: Rule
+
+    @property
+    def command(self) -> list[str]:
+        """The words by which `testbed run` runs the scenario with the settings that all runs share."""
+        settings = (word for override in self.overrides for word in ("--set", override_text(override)))
+        return ["testbed", "run", self.source, *settings]
 
     def plan(self) -> list[PlannedRun]:
         """Return its runs, checked; see `plan_sweep`."""
@@ -101,11 +107,16 @@ class Sweep:
                 overrides=tuple((str(key), value) for key, value in fields["overrides"]),
                 variations=tuple(Variation(v["key"], tuple(v["values"])) for v in fields["variations"]),
                 seeds=tuple(int(seed) for seed in fields["seeds"]),
-                target=str(parse_target(fields["target"])),
+                target=_checked_target(fields["target"]),
                 rule=check_rule(fields["rule"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RequestError(f"{root / _FILE} is damaged: {error!r}") from None
+
+
+def _checked_target(text: str) -> str:
+    parse_target(text)
+    return text
 
 
 def _what_it_is(root: Path) -> str:

@@ -1,8 +1,9 @@
-"""How good each version is, on one grid of simulated times, for every method alike.
+"""How good each version is, on one grid of simulated times, for every method alike; or every so many rounds.
 
 A version is evaluated at most once, and only if it was the current one at some grid time. The evaluation is
 a job like any other and is computed when somebody needs a value, so evaluating costs no simulated time and
-few calls.
+few calls. On a grid of rounds every k-th version is evaluated, whenever it comes: which jobs a synchronous method
+submits is then independent of how long its rounds take.
 """
 
 import math
@@ -22,8 +23,8 @@ __all__ = ["EVALUATION", "Evaluator", "check_metric", "client_accuracies", "eval
 
 EVALUATION: Final = Schema.of(
     "evaluation",
-    "A metric of the version that was current at a grid time.",
-    time_s=("float", "grid time [s]"),
+    "A metric of the version that was current at a grid time, or of every k-th version on a grid of rounds.",
+    time_s=("float", "grid time; on a grid of rounds, the time of the version [s]"),
     version=("int", "global version current at that time"),
     metric=("str", "accuracy, loss [nat], accuracy_class_k, client_accuracy_p10"),
     value=("float", "its value"),
@@ -97,16 +98,20 @@ def client_accuracies(output: EvaluationOutput, histograms: npt.NDArray[np.int64
 
 
 class Evaluator:
-    """Evaluates the current version at the times k interval_s, k = 0, 1, ...
+    """Evaluates the current version at the times k interval_s, or the versions k interval_rounds, k = 0, 1, ...
 
     Parameters
     ----------
     jobs : where evaluations are submitted.
     task : what is evaluated.
     histograms : (num_clients, num_classes) training samples of each label.
-    interval_s : the grid's spacing.
+    interval_s, interval_rounds : the grid's spacing, exactly one of the two.
     horizon_s : the last grid time is at most this.
     records : receives the table `evaluation` on `close`.
+
+    Raises
+    ------
+    ValueError : a spacing that is not positive; both, or none.
     """
 
     def __init__(
@@ -114,16 +119,22 @@ class Evaluator:
         jobs: Jobs,
         task: LearningTask,
         histograms: npt.NDArray[np.int64],
-        interval_s: float,
+        interval_s: float | None,
         horizon_s: float,
         records: Recorder,
+        *,
+        interval_rounds: int | None = None,
     ) -> None:
-        if not interval_s > 0:
-            raise ValueError(f"interval_s = {interval_s}: must be above 0")
+        if (interval_s is None) == (interval_rounds is None):
+            raise ValueError("an evaluation grid has exactly one of interval_s and interval_rounds")
+        for name, interval in (("interval_s", interval_s), ("interval_rounds", interval_rounds)):
+            if interval is not None and not interval > 0:
+                raise ValueError(f"{name} = {interval}: must be above 0")
         self._jobs = jobs
         self._task = task
         self._histograms = histograms
         self._interval_s = interval_s
+        self._interval_rounds = interval_rounds
         self._horizon_s = horizon_s
         self._record = records.open(EVALUATION)
         self._current: tuple[int, State] | None = None
@@ -143,11 +154,13 @@ class Evaluator:
             raise ValueError(f"version {version} was committed at {time_s} s, before {self._last_commit_s} s")
         self._fill(time_s, inclusive=False)
         self._current, self._current_handle, self._last_commit_s = (version, parameters), None, time_s
+        if self._interval_rounds is not None and version % self._interval_rounds == 0:
+            self._grid.append((time_s, version, self.evaluate_current()))
 
     def close(self, end_s: float | None = None) -> None:
-        """Fill the grid to the horizon (or `end_s`, for a run without one) and write its rows."""
+        """Fill a grid of times to the horizon (or `end_s`, for a run without one) and write the rows."""
         end_s = self._horizon_s if end_s is None else end_s
-        if not math.isfinite(end_s):
+        if self._interval_s is not None and not math.isfinite(end_s):
             raise ValueError("an evaluation grid without a horizon needs an end")
         self._fill(end_s, inclusive=True)
         for time_s, version, handle in self._grid:
@@ -179,8 +192,8 @@ class Evaluator:
 
     @property
     def interval_s(self) -> float:
-        """The grid's spacing [s]."""
-        return self._interval_s
+        """The spacing of a grid of times [s]; infinity for a grid of rounds."""
+        return math.inf if self._interval_s is None else self._interval_s
 
     def evaluate_current(self) -> Handle[EvaluationOutput | None]:
         """Return the evaluation of the current version, submitted once however often it is asked for.
@@ -215,7 +228,7 @@ class Evaluator:
 
     def _fill(self, stop_s: float, *, inclusive: bool) -> None:
         """Assign the current version to the grid times before `stop_s` (or up to it) that have none yet."""
-        while True:
+        while self._interval_s is not None:
             time_s = self._next_point * self._interval_s
             if time_s > min(stop_s, self._horizon_s) or (time_s == stop_s and not inclusive):
                 return

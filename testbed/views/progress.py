@@ -30,7 +30,7 @@ class RunProgress:
         self._parts.append(0.0)
 
         def observe(at: "Snapshot") -> None:
-            self._parts[number] = min(1.0, at.time_s / at.horizon_s)
+            self._parts[number] = at.done_fraction
             accuracy = "" if at.accuracy is None else f", accuracy {at.accuracy:.3f}"
             count = f"{number + 1}/{self._num_runs} " if self._num_runs > 1 else ""
             bar.update(

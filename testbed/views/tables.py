@@ -170,7 +170,8 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = _table("", "run", "algorithm", "seed", "horizon", "accuracy", "status", "id")
     for row in rows:
         seed = _NONE if row["seed"] is None else str(row["seed"])
-        horizon, accuracy = _number(row["horizon_s"], "s"), _fraction(row["final_accuracy"])
+        rounds, accuracy = row.get("horizon_rounds"), _fraction(row["final_accuracy"])
+        horizon = _number(row["horizon_s"], "s") if rounds is None else f"{rounds} rounds"
         _add_row(
             table,
             row["name"],

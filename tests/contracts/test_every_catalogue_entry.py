@@ -17,7 +17,7 @@ from testbed.experiments.scenario import Scenario
 from testbed.settings import Part, Settings, component
 
 # What is named but is not a part: a file, and a class that is given its settings.
-NOT_PARTS = ("scenario", "world")
+NOT_PARTS = ("scenario", "world", "reproduction")
 PART_KINDS = [kind for kind in KINDS if kind not in NOT_PARTS]
 ENTRIES = [entry for kind in KINDS for entry in catalogue.entries(kind).values()]
 PARTS = [example for kind in PART_KINDS for example in examples(kind)]

@@ -3,6 +3,7 @@
 import gzip
 import json
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,7 +153,7 @@ def test_parts_of_one_kind_can_be_varied_and_are_told_apart(command: Command, tm
     document = json.loads(command(*arguments))
     assert [row["label"] for row in document["alternatives"]] == ["tier (num_groups=2)", "tier (num_groups=3)"]
     assert document["grid"] is None
-    names = [path.name for path in sorted((tmp_path / "sweep").iterdir())]
+    names = [path.name for path in sorted((tmp_path / "sweep").iterdir()) if path.is_dir()]
     assert names == ["grouping-tier-num-groups-2-seed-0", "grouping-tier-num-groups-3-seed-0"]
 
 
@@ -162,6 +163,47 @@ def test_a_dry_run_counts_what_a_run_does_and_leaves_nothing(command: Command, t
     real = json.loads(command("run", "air-fedga", *SMALL, "--out", "run", "--json"))
     assert needs["num_versions"] == real["num_versions"]
     assert needs["timeline_exact"] is True and needs["wall_s"] > 0 and needs["flop"] > 0
+
+
+def test_a_second_run_with_a_store_trains_nothing_and_the_doctor_knows_its_size(
+    command: Command, tmp_path: Path
+) -> None:
+    arguments = ["run", "air-fedga", *SMALL, "--store", "cache", "--set", "run.store_min_flop_per_byte=0"]
+    for name in ("one", "two"):
+        command(*arguments, "--out", name)
+    metas = [json.loads((tmp_path / name / "meta.json").read_text()) for name in ("one", "two")]
+    assert [meta["meta"]["store"]["reused_flop_fraction"] for meta in metas] == [0.0, 1.0]
+    assert metas[0]["files"] == metas[1]["files"] and metas[0]["run_id"] == metas[1]["run_id"]
+    num_chunks = metas[0]["meta"]["store"]["num_stored"]
+    assert f"the results of {num_chunks} chunks" in command("doctor", "--store", "cache")
+    compared = ["compare", *arguments[1:], "--vary", "algorithm.kind=air-fedga", "--seeds", "0", "--out", "sweep"]
+    command(*compared)
+    meta = json.loads((tmp_path / "sweep/air-fedga-seed-0/meta.json").read_text())
+    assert meta["meta"]["store"]["reused_flop_fraction"] == 1.0 and meta["files"] == metas[0]["files"]
+
+
+def test_a_store_where_none_can_be_is_refused_before_the_run(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert "cannot make the store" in command("run", "air-fedga", *SMALL, "--store", "file", "--out", "run", code=2)
+    assert left_behind(tmp_path) == ["file"]
+    assert "mending" in command("doctor", "--store", "nowhere", code=1)
+
+
+def test_trouble_with_a_store_is_said_in_one_line(command: Command, tmp_path: Path) -> None:
+    limits = ["--set", "run.store_min_flop_per_byte=0", "--set", "run.store_max_bytes=1"]
+    arguments = ["run", "air-fedga", *SMALL, "--store", "cache", *limits]
+    code = f"import sys; from testbed.cli import main; sys.argv[1:] = {arguments!r}; main()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("testbed: the store cache/results.sqlite has reached its limit of 1 bytes")
+
+
+def test_a_run_in_rounds_is_described_by_its_rounds(command: Command) -> None:
+    rounds = ["--set", "run={horizon_rounds=3, evaluation_interval_rounds=1}", "--set", "devices.count=6"]
+    assert "for 3 rounds" in command("validate", "air-fedga", *rounds)
+    command("run", "air-fedga", *rounds, "--out", "run")
+    assert "3 rounds" in command("ls", ".")
+    assert json.loads(command("ls", ".", "--json"))["runs"][0]["horizon_rounds"] == 3
 
 
 def test_a_new_file_is_valid_and_is_never_overwritten(command: Command, tmp_path: Path) -> None:
@@ -185,6 +227,31 @@ def test_the_list_tells_the_settings_of_a_part(command: Command) -> None:
     assert {"xi", "max_passes"} <= {row["setting"] for row in listed}
     assert "0.3" in command("list", "grouping", "greedy-refined")
     assert "required" in command("list", "partition", "dirichlet")
+
+
+def test_a_comparison_is_resumed_by_the_name_of_its_directory(command: Command, tmp_path: Path) -> None:
+    arguments = ["compare", "air-fedga", *SMALL, "--vary", "algorithm.kind=air-fedga,air-fedavg", "--seeds", "0-1"]
+    compared = command(*arguments, "--target", "accuracy>=0.2", "--out", "sweep", "--json")
+    shutil.rmtree(tmp_path / "sweep" / "air-fedavg-seed-1")
+    kept = (tmp_path / "sweep" / "air-fedga-seed-0" / "meta.json").read_bytes()
+    assert command("resume", "sweep", "--json") == compared
+    assert (tmp_path / "sweep" / "air-fedavg-seed-1" / "meta.json").is_file()
+    assert (tmp_path / "sweep" / "air-fedga-seed-0" / "meta.json").read_bytes() == kept
+
+
+def test_a_run_that_fails_is_listed_with_the_command_that_repeats_it(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    varied = ["compare", "air-fedga", *SMALL, "--vary", "training.learning_rate=1e30,0.1", "--seeds", "2"]
+    monitored = pytest.MonkeyPatch()
+    monitored.setattr(sys, "argv", ["testbed", *varied, "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    monitored.undo()
+    output, message = capsys.readouterr()
+    assert ended.value.code == 0 and len(json.loads(output)["alternatives"]) == 2
+    (words,) = (line.partition(": testbed ")[2] for line in message.splitlines() if "alone" in line)
+    assert "diverged" in command(*shlex.split(words), code=1)
 
 
 def test_the_doctor_finds_this_installation_sound(command: Command, tmp_path: Path) -> None:
@@ -233,6 +300,7 @@ def test_a_wrong_request_gets_one_message_code_2_and_leaves_nothing(
 BAD_COMMANDS = {
     "an unknown scenario": (["run", "air-fedgs"], ["air-fedgs", "air-fedga"]),
     "an unknown verb": (["rum"], ["rum"]),
+    "nothing to resume": (["resume", "nowhere"], ["nowhere", "does not exist"]),
     "an unknown metric": (
         ["compare", "air-fedga", "--vary", "devices.count=5", "--target", "acuracy>=0.8"],
         ["acuracy", "accuracy"],

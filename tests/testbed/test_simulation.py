@@ -1,4 +1,6 @@
+import gc
 import math
+import weakref
 
 import pytest
 import simpy
@@ -212,3 +214,27 @@ def test_two_runs_share_nothing():
     one.finish("over")
     assert other.records.num_rows("span") == 0
     assert not other.finished
+
+
+def test_what_a_process_returned_is_not_kept_when_nobody_else_does() -> None:
+    class Model:
+        pass
+
+    simulation = Simulation(root_seed=0)
+    seen: list[weakref.ref[Model]] = []
+
+    def train():
+        yield simulation.env.timeout(1.0)
+        model = Model()
+        seen.append(weakref.ref(model))
+        return model
+
+    def serve():
+        for _ in range(3):
+            yield simulation.start(train(), "a client")
+        simulation.finish("served")
+
+    simulation.start(serve(), "the server")
+    simulation.run()
+    gc.collect()
+    assert [model() for model in seen] == [None, None, None]

@@ -49,7 +49,7 @@ def test_a_round_asks_at_least_one_and_at_most_a_fifth_of_the_clients_and_only_t
 @pytest.mark.parametrize("max_fraction", [0.2, 1.0])
 def test_every_round_asks_those_whose_worth_exceeds_the_price_of_their_energy(max_fraction: float) -> None:
     # The rule of the specification, worked out again from the records: with payload "delta" norms are update norms.
-    rule = {"kind": "energy-aware", "max_fraction": max_fraction, "utility_weight": 0.3}
+    rule = {"kind": "energy-aware", "max_fraction": max_fraction, "utility_weight": 0.3, "overflow": "largest"}
     experiment = ran(algorithm__payload="delta", algorithm__selection=rule, devices__count=10)
     norms_of: dict[int, dict[int, float]] = {}
     for row in rows(experiment, "update"):
@@ -84,7 +84,8 @@ def test_in_the_long_run_nobody_radiates_more_than_its_share_and_what_its_queue_
     # The queue is short against the run, so the share binds: the one who alone is asked spends its budget every time.
     assert last["longest_backlog_j"] < 10 * BUDGET_J
     assert spent_j.max() == pytest.approx(BUDGET_J)
-    careless = {"kind": "energy-aware", "utility_weight": 1e9}
+    # Who asks those with the most data whatever it costs, asks the same one for ever.
+    careless = {"kind": "energy-aware", "utility_weight": 1e9, "overflow": "largest"}
     assert energies_j(ran(devices__count=6, algorithm__selection=careless)).mean(axis=0).max() > 1.5 * share_j
 
 

@@ -72,16 +72,32 @@ def test_a_round_of_the_rule_allows_phi_of_the_budget() -> None:
 
 @MANY
 @given(num_clients=st.integers(1, 30), seed=st.integers(0, 999), max_fraction=st.floats(0.01, 1.0))
-def test_the_schedule_is_the_largest_positive_margins_at_least_one_and_at_most_the_fraction(
+def test_the_schedule_is_of_positive_margins_at_least_one_and_at_most_the_fraction(
     num_clients: int, seed: int, max_fraction: float
 ) -> None:
     context = context_of(num_clients, seed)
-    rule = EnergyAware(max_fraction=max_fraction)
-    chosen = rule.select(tuple(range(num_clients)), context, np.random.default_rng(seed))
     values = margins(context, everybody(context), 1.0)
     most = max(int(max_fraction * num_clients + 1e-9), 1)
     wanted = min(most, max(int((values > 0).sum()), 1))
-    assert chosen == tuple(sorted(np.argsort(-values)[:wanted].tolist()))
+    largest, drawn = (
+        EnergyAware(max_fraction=max_fraction, overflow=overflow).select(
+            tuple(range(num_clients)), context, np.random.default_rng(seed)
+        )
+        for overflow in ("largest", "random")
+    )
+    assert largest == tuple(sorted(np.argsort(-values)[:wanted].tolist()))
+    assert len(drawn) == wanted and list(drawn) == sorted(drawn)
+    assert (values[list(drawn)] > 0).all() or drawn == largest
+    if (values > 0).sum() <= most:
+        assert drawn == largest
+
+
+def test_of_more_than_may_be_asked_each_worth_its_price_is_asked_equally_often() -> None:
+    context = replace(context_of(10), queues=EnergyQueues.empty(10))
+    rule, rng, draws, counts = EnergyAware(), np.random.default_rng(0), 2000, np.zeros(10)
+    for _ in range(draws):
+        counts[list(rule.select(tuple(range(10)), context, rng))] += 1
+    assert np.abs(counts / draws - 0.2).max() < 4 * np.sqrt(0.2 * 0.8 / draws)
 
 
 def test_the_margin_and_the_predicted_energy_are_those_of_the_equations() -> None:
@@ -126,7 +142,7 @@ def test_a_deeper_fade_a_longer_queue_and_less_data_never_get_a_client_scheduled
 
 def test_empty_queues_schedule_the_most_data_and_equal_clients_equally_often() -> None:
     context = replace(context_of(10), queues=EnergyQueues.empty(10))
-    rule, rng, draws = EnergyAware(), np.random.default_rng(0), 2000
+    rule, rng, draws = EnergyAware(overflow="largest"), np.random.default_rng(0), 2000
     most_data = np.sort(np.argsort(-context.data_sizes, kind="stable")[:2])
     assert len(set(context.data_sizes)) == 10
     assert rule.select(tuple(range(10)), context, rng) == tuple(most_data.tolist())
