@@ -184,7 +184,7 @@ def _carry_out(
     grid = Grid.of(results, keys, aim, sweep.rule) if len(keys) == 2 else None
     if png is not None:
         metric = "accuracy" if aim is None else aim.metric
-        _save_picture(plot_curves(labelled, metric, aim, rule), png)
+        _save_picture(plot_curves(labelled, metric, aim, sweep.rule), png)
     if heatmap is not None and grid is not None:
         _save_picture(plot_heatmap(grid), heatmap)
     causes = {label: median_explanation(runs) for label, runs in labelled.items()}

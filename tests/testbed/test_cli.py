@@ -135,6 +135,27 @@ def test_two_variations_are_a_grid_in_the_table_the_document_and_a_picture(comma
     assert "power_control \\ grouping" in text and "shortest: " in text
 
 
+def test_the_picture_of_a_comparison_shows_the_metric_of_the_target_under_its_rule(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from testbed.views import curves
+
+    drawn = []
+
+    def plot_curves(*arguments: Any) -> Any:
+        drawn.append(curves_of(*arguments))
+        return drawn[-1]
+
+    curves_of = curves.plot_curves
+    monkeypatch.setattr(curves, "plot_curves", plot_curves)
+    arguments = ["compare", "air-fedga", *SMALL, "--vary", "devices.count=5", "--seeds", "0", "--png", "a.png"]
+    command(*arguments, "--target", "loss<=9", "--target-rule", "stable")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    (figure,) = drawn
+    assert figure.axes[0].get_ylabel() == "test loss"
+    assert any("loss<=9 reached (stable, median)" in text.get_text() for text in figure.texts)
+
+
 def test_without_a_target_a_comparison_is_of_final_accuracies(command: Command) -> None:
     counts, rates = "devices.count=5,6", "training.learning_rate=0.01,0.3"
     arguments = ["compare", "air-fedga", *SMALL, "--vary", counts, "--vary", rates, "--seeds", "0", "--target", "none"]
