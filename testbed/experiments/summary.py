@@ -15,7 +15,13 @@ import numpy.typing as npt
 from testbed.errors import RequestError
 from testbed.experiments.labels import setting_words
 from testbed.experiments.result import COSTS, RunResult
-from testbed.experiments.significance import PairedTest, holm_corrected, signed_rank_test, words_on_seeds
+from testbed.experiments.significance import (
+    PairedTest,
+    holm_corrected,
+    signed_rank_test,
+    smallest_p_value,
+    words_on_seeds,
+)
 from testbed.experiments.statistics import MedianInterval, SpeedUp, median_interval, speed_up
 from testbed.experiments.target import DEFAULT_RULE, Rule, Target, time_to
 
@@ -166,7 +172,7 @@ class Comparison:
         speed_ups = [(a.label, a.speed_up) for a in self.alternatives if a.speed_up is not None and a.speed_up.words]
         return [
             *about_seeds,
-            *_words_on_tests([a.test for a in self.alternatives if a.test is not None]),
+            *_words_on_tests({a.label: a.test for a in self.alternatives if a.test is not None}),
             *(f"{label}: speed-up {s.kind.replace('-', ' ')}: {s.words}" for label, s in speed_ups),
         ]
 
@@ -191,13 +197,19 @@ def _downlink(run: RunResult) -> str:
     return kind if isinstance(kind, str) else ""
 
 
-def _words_on_tests(tests: Sequence[PairedTest]) -> list[str]:
+def _words_on_tests(tests: Mapping[str, PairedTest]) -> list[str]:
     if not tests:
         return []
-    fewest = min(tests, key=lambda test: test.num_pairs)
+    fewest = min(tests.values(), key=lambda test: test.num_pairs)
     correction = f", corrected for {fewest.num_tests} alternatives (Holm)" if fewest.num_tests > 1 else ""
     words = f"p: two-sided Wilcoxon signed-rank test against the reference{correction}"
-    return [f"{words}; smallest attainable with {fewest.num_pairs} seeds: {fewest.smallest_p:.3g}"]
+    lines = [f"{words}; smallest attainable with {fewest.num_pairs} seeds: {fewest.smallest_p:.3g}"]
+    for label, test in tests.items():
+        if test.num_telling < test.num_pairs:
+            at_best = smallest_p_value(test.num_telling, test.num_tests)
+            who = f"{test.num_telling} of {test.num_pairs} seeds say who was sooner"
+            lines.append(f"{label}: {who}; p is at best {at_best:.3g}")
+    return lines
 
 
 def _summarise(

@@ -120,6 +120,9 @@ def test_alternatives_are_tested_against_the_first_on_common_seeds_and_corrected
         "p": 1 / 64, "p_corrected": 3 / 64, "num_pairs": 7, "num_telling": 7, "num_tests": 3, "smallest_p": 3 / 64,
     }  # fmt: skip
     assert any("smallest attainable with 2 seeds: 1" in note for note in comparison.notes)
+    assert [note for note in comparison.notes if "sooner" in note] == [
+        "same: 0 of 7 seeds say who was sooner; p is at best 1"
+    ]
     without = Comparison.of({"slow": slow, "fast": fast}, None)
     assert [alternative.test for alternative in without.alternatives] == [None, None]
 
