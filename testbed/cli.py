@@ -183,7 +183,8 @@ def _carry_out(
     comparison = Comparison.of(labelled, aim, sweep.rule)
     grid = Grid.of(results, keys, aim, sweep.rule) if len(keys) == 2 else None
     if png is not None:
-        _save_picture(plot_curves(labelled, target=aim), png)
+        metric = "accuracy" if aim is None else aim.metric
+        _save_picture(plot_curves(labelled, metric, aim, rule), png)
     if heatmap is not None and grid is not None:
         _save_picture(plot_heatmap(grid), heatmap)
     causes = {label: median_explanation(runs) for label, runs in labelled.items()}

@@ -7,14 +7,13 @@ another payload: these show when a world is built and started, which costs a fra
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from testbed.errors import RequestError, unknown_name
+from testbed.errors import RequestError
 from testbed.experiments.refusals import Words, refusal
 from testbed.experiments.run import prepare, torch_threads
 from testbed.experiments.scenario import data_folder
 from testbed.experiments.sweep import PlannedRun
 from testbed.learning.datasets.dataset import Dataset
+from testbed.learning.evaluation import check_metric
 
 __all__ = ["check_plan"]
 
@@ -51,9 +50,6 @@ def _rehearse(run: PlannedRun, metric: str, data_dir: Path | None, loaded: dict[
     if source not in loaded:
         loaded[source] = scenario.data.dataset.load(folder)
     data = loaded[source]
-    known = ["accuracy", "loss", "client_accuracy_p10"]
-    known += [f"accuracy_class_{label}" for label in np.unique(data.test_labels)]
-    if metric not in known:
-        raise unknown_name("metric", metric, known)
+    check_metric(metric, data)
     with torch_threads(scenario.run.num_threads):
         prepare(scenario, run.seed, data, kernel="none").world.start()

@@ -27,7 +27,7 @@ from testbed.experiments.store import run_id
 from testbed.experiments.target import parse_target
 from testbed.learning.cost import TrainingCost, training_cost
 from testbed.learning.datasets.dataset import Dataset
-from testbed.learning.evaluation import Evaluator
+from testbed.learning.evaluation import Evaluator, check_metric
 from testbed.learning.jobs import EvaluationJob, Jobs, Placement
 from testbed.learning.kernels.protocol import Job, Kernel
 from testbed.learning.minibatches import BatchPlan
@@ -178,6 +178,8 @@ def prepare(
     world = catalogue.load("world", scenario.header.world)(simulation, workload, scenario.world)
     stop = scenario.run.stop
     aim = None if stop is None else parse_target(stop.target)
+    if aim is not None:
+        check_metric(aim.metric, data)  # or the run would wait for it to the horizon
     rule = None if stop is None or aim is None else StopRule(aim, stop.rule, stop.margin_s)
     return Experiment(simulation, workload, world, rule)
 

@@ -1,14 +1,16 @@
 """Statistics at the sample sizes people have: few seeds, paired, some of which never reached the target.
 
 - A ratio of paired positive numbers: geometric mean and, under 20 pairs, Student's t interval on the
-  logarithms (a bootstrap interval covers only 87 % at five pairs); from 20 on the bias-corrected accelerated
-  bootstrap.
+  logarithms; from 20 on the bias-corrected accelerated bootstrap (BCa), widened for small samples.
 - A median: the interval between two order statistics with its exact coverage, whatever the distribution. None
   is a run that never reached the target: later than every run that did, so order statistics stay well
   defined.
 - A speed-up with such runs in it: a bound where all pairs point one way, and no number where they do not.
 
-Efron, "Better bootstrap confidence intervals", JASA 1987; David and Nagaraja, "Order Statistics", section 7.
+Whether alternatives differ is tested in `significance.py`.
+
+Efron, "Better bootstrap confidence intervals", JASA 1987; Hesterberg, "What teachers should know about the bootstrap",
+The American Statistician 2015; David and Nagaraja, "Order Statistics", section 7.
 """
 
 import math
@@ -24,11 +26,9 @@ __all__ = [
     "RatioInterval",
     "SpeedUp",
     "median_interval",
+    "median_rank",
     "ratio_interval",
-    "seeds_needed",
-    "smallest_p_value",
     "speed_up",
-    "words_on_seeds",
 ]
 
 BOOTSTRAP_FROM: Final = 20
@@ -80,10 +80,22 @@ def median_interval(values: Sequence[float | None], level: float = 0.95) -> Medi
     median = _finite((ordered[(num_values - 1) // 2] + ordered[num_values // 2]) / 2)
     if num_values == 1:
         return MedianInterval(median, None, None, 0.0, 1)
+    rank, coverage = median_rank(num_values, level)
+    low, high = _finite(ordered[rank - 1]), _finite(ordered[num_values - rank])
+    return MedianInterval(median, low, high, coverage, num_values)
+
+
+def median_rank(num_values: int, level: float = 0.95) -> tuple[int, float]:
+    """Return k of the narrowest interval [X_(k), X_(n-k+1)] that holds the median with `level`, and its coverage.
+
+    Where even the whole range covers less, k = 1; a single value covers nothing.
+
+    >>> median_rank(5), median_rank(1)
+    ((1, 0.9375), (1, 0.0))
+    """
     ranks = range(1, num_values // 2 + 1)
     rank = max((k for k in ranks if _median_coverage(num_values, k) >= level), default=1)
-    low, high = _finite(ordered[rank - 1]), _finite(ordered[num_values - rank])
-    return MedianInterval(median, low, high, _median_coverage(num_values, rank), num_values)
+    return rank, _median_coverage(num_values, rank)
 
 
 def _median_coverage(num_values: int, rank: int) -> float:
@@ -108,6 +120,23 @@ class RatioInterval:
 
 def ratio_interval(ratios: Sequence[float], level: float, rng: np.random.Generator) -> RatioInterval:
     """Return the geometric mean of paired ratios and its confidence interval.
+
+    From 20 pairs on it is BCa with widened percentiles (our choice): a bootstrap of n values spreads too little, by
+    sqrt((n - 1) / n) and by the normal's quantile in place of Student's, so alpha/2 becomes
+    Phi(-sqrt(n / (n - 1)) t(1 - alpha/2; n - 1)). Measured coverage of a 95 % interval in 4,000 draws, in %:
+
+        logarithms             pairs   t      BCa    BCa widened
+        normal                     5   95.5   84.5   92.1
+        normal                    10   94.9   89.8   94.1
+        normal                    20   95.2   92.5   94.6
+        normal                    50   94.7   93.8   94.6
+        Student, 3 degrees        20   95.7   88.9   91.3
+        exponential               20   91.6   90.9   93.1
+        exponential               50   93.7   93.5   94.2
+        log-normal                20   86.5   87.5   89.8
+        log-normal                50   90.2   90.3   91.2
+
+    On skewed logarithms no interval keeps its promise at a few dozen pairs; the widened one comes nearest.
 
     Parameters
     ----------
@@ -148,10 +177,14 @@ def _t_interval(values: "np.ndarray[tuple[int], np.dtype[np.float64]]", level: f
 def _bootstrap_interval(
     values: "np.ndarray[tuple[int], np.dtype[np.float64]]", level: float, rng: np.random.Generator
 ) -> tuple[float, float]:
+    from scipy.special import ndtr, stdtrit
     from scipy.stats import bootstrap
 
+    num_values = len(values)
+    quantile = stdtrit(num_values - 1, (1 + level) / 2) * math.sqrt(num_values / (num_values - 1))
+    widened = 1 - 2 * float(ndtr(-quantile))
     interval = bootstrap(
-        (values,), np.mean, confidence_level=level, n_resamples=_NUM_RESAMPLES, method="BCa", rng=rng
+        (values,), np.mean, confidence_level=widened, n_resamples=_NUM_RESAMPLES, method="BCa", rng=rng
     ).confidence_interval
     return float(interval.low), float(interval.high)
 
@@ -227,39 +260,3 @@ def _why_undetermined(num_pairs: int, above: int, below: int, neither: int) -> s
     if above and below:
         return f"only the reference reached the target with {below} seeds, only this alternative with {above}"
     return ""
-
-
-def smallest_p_value(num_pairs: int) -> float:
-    """Return the smallest two-sided p value that a sign or Wilcoxon signed-rank test can give: 2^(1 - n).
-
-    >>> smallest_p_value(5)
-    0.0625
-    """
-    return min(1.0, 2.0 ** (1 - num_pairs))
-
-
-def seeds_needed(significance: float = 0.05) -> int:
-    """Return the fewest pairs with which such a test can fall below `significance`.
-
-    >>> seeds_needed(0.05)
-    6
-    """
-    return next(n for n in range(1, 1076) if smallest_p_value(n) < significance)
-
-
-def words_on_seeds(num_seeds: int, significance: float = 0.05) -> str:
-    """Return what this number of seeds cannot show, in a sentence; nothing if it is enough.
-
-    >>> words_on_seeds(1)
-    'one seed: no interval can be given and no difference tested; use at least 6 seeds'
-    """
-    needed = seeds_needed(significance)
-    if num_seeds >= needed:
-        return ""
-    if num_seeds <= 1:
-        how_many = "one seed" if num_seeds == 1 else "no seed"
-        return f"{how_many}: no interval can be given and no difference tested; use at least {needed} seeds"
-    return (
-        f"{num_seeds} seeds: no sign or Wilcoxon test can give p below {smallest_p_value(num_seeds):.3g}; "
-        f"{needed} seeds can reach p < {significance:g}"
-    )

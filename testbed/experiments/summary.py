@@ -1,8 +1,8 @@
 """The answer in one table: alternatives compared over seeds, and the causes of one run's result.
 
-A comparison takes runs labelled by what was varied. The first alternative is the reference of the speed-ups,
-which are paired over seeds. A run counts as reached at the grid time its target rule names; what it had spent
-is read at that time. A run that failed never reached anything, whatever it had shown before.
+A comparison takes runs labelled by what was varied. The first alternative is the reference of the speed-ups and of
+the tests, which are paired over seeds. A run counts as reached at the grid time its target rule names; what it had
+spent is read at that time. A run that failed never reached anything, whatever it had shown before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ import numpy.typing as npt
 from testbed.errors import RequestError
 from testbed.experiments.labels import setting_words
 from testbed.experiments.result import COSTS, RunResult
-from testbed.experiments.statistics import MedianInterval, SpeedUp, median_interval, speed_up, words_on_seeds
+from testbed.experiments.significance import PairedTest, holm_corrected, signed_rank_test, words_on_seeds
+from testbed.experiments.statistics import MedianInterval, SpeedUp, median_interval, speed_up
 from testbed.experiments.target import DEFAULT_RULE, Rule, Target, time_to
 
 __all__ = ["SCHEMA_VERSION", "Alternative", "Comparison", "SeedRow", "explain", "group_by_settings"]
@@ -81,8 +82,8 @@ def _spent(run: RunResult, cost: str, time_s: float) -> float:
 class Alternative:
     """One row of a comparison: medians over seeds of time and cost to the target, final accuracy and totals.
 
-    `final_accuracy` is (median, lowest, highest) over the seeds that did not fail, or None; `speed_up` is
-    None for the reference itself, and where there is no target.
+    `final_accuracy` is (median, lowest, highest) over the seeds that did not fail, or None; `speed_up` and `test`
+    are None for the reference itself, and where there is no target.
     """
 
     label: str
@@ -93,6 +94,7 @@ class Alternative:
     total: Mapping[str, float]
     final_accuracy: tuple[float, float, float] | None
     speed_up: SpeedUp | None
+    test: PairedTest | None
 
     @property
     def num_reached(self) -> int:
@@ -139,15 +141,11 @@ class Comparison:
             if len(set(seeds)) < len(seeds):
                 raise RequestError(f"alternative {label!r} has two runs under one seed: {sorted(seeds)}")
             rows[label] = tuple(SeedRow.of(run, target, rule) for run in sorted(group, key=lambda run: run.seed))
-        reference = next(iter(rows))
+        reference, *others = rows
+        pairs = {} if target is None else {label: _PairedTimes.of(rows[reference], rows[label]) for label in others}
+        tests = holm_corrected({label: times.test() for label, times in pairs.items()})
         alternatives = [
-            _summarise(
-                label,
-                _downlink(runs[label][0]),
-                rows[label],
-                None if target is None or label == reference else rows[reference],
-                level,
-            )
+            _summarise(label, _downlink(runs[label][0]), rows[label], pairs.get(label), tests.get(label), level)
             for label in rows
         ]
         return cls(target, rule, level, tuple(alternatives))
@@ -163,10 +161,12 @@ class Comparison:
     def notes(self) -> list[str]:
         """What the numbers of this comparison cannot say, in sentences."""
         num_seeds = min(len(alternative.seeds) for alternative in self.alternatives)
-        about_seeds = [words] if (words := words_on_seeds(num_seeds, 1 - self.level)) else []
+        num_tests = max(1, len(self.alternatives) - 1)
+        about_seeds = [words] if (words := words_on_seeds(num_seeds, 1 - self.level, num_tests)) else []
         speed_ups = [(a.label, a.speed_up) for a in self.alternatives if a.speed_up is not None and a.speed_up.words]
         return [
             *about_seeds,
+            *_words_on_tests([a.test for a in self.alternatives if a.test is not None]),
             *(f"{label}: speed-up {s.kind.replace('-', ' ')}: {s.words}" for label, s in speed_ups),
         ]
 
@@ -191,8 +191,22 @@ def _downlink(run: RunResult) -> str:
     return kind if isinstance(kind, str) else ""
 
 
+def _words_on_tests(tests: Sequence[PairedTest]) -> list[str]:
+    if not tests:
+        return []
+    fewest = min(tests, key=lambda test: test.num_pairs)
+    correction = f", corrected for {fewest.num_tests} alternatives (Holm)" if fewest.num_tests > 1 else ""
+    words = f"p: two-sided Wilcoxon signed-rank test against the reference{correction}"
+    return [f"{words}; smallest attainable with {fewest.num_pairs} seeds: {fewest.smallest_p:.3g}"]
+
+
 def _summarise(
-    label: str, downlink: str, rows: tuple[SeedRow, ...], reference: tuple[SeedRow, ...] | None, level: float
+    label: str,
+    downlink: str,
+    rows: tuple[SeedRow, ...],
+    pairs: "_PairedTimes | None",
+    test: PairedTest | None,
+    level: float,
 ) -> Alternative:
     finals = [row.final_accuracy for row in rows if row.final_accuracy is not None]
     completed = [row for row in rows if not row.failed]
@@ -204,23 +218,37 @@ def _summarise(
         to_target={cost: median_interval([row.to_target[cost] for row in rows], level) for cost in COSTS},
         total={cost: float(np.median([row.total[cost] for row in completed or rows])) for cost in COSTS},
         final_accuracy=(float(np.median(finals)), min(finals), max(finals)) if finals else None,
-        speed_up=None if reference is None else _paired_speed_up(reference, rows, level),
+        speed_up=None if pairs is None else pairs.speed_up(level),
+        test=test,
     )
 
 
-def _paired_speed_up(reference: Sequence[SeedRow], rows: Sequence[SeedRow], level: float) -> SpeedUp:
-    by_seed = {row.seed: row for row in reference}
-    pairs = [(by_seed[row.seed], row) for row in rows if row.seed in by_seed]
-    return speed_up(
-        [first.time_to_s for first, _ in pairs],
-        [second.time_to_s for _, second in pairs],
-        [first.watched_s for first, _ in pairs],
-        [second.watched_s for _, second in pairs],
-        level,
+@dataclass(frozen=True)
+class _PairedTimes:
+    """The runs of the reference and of an alternative under the seeds that both have, (num_pairs,) each."""
+
+    reference: tuple[SeedRow, ...]
+    alternative: tuple[SeedRow, ...]
+
+    @classmethod
+    def of(cls, reference: Sequence[SeedRow], alternative: Sequence[SeedRow]) -> "_PairedTimes":
+        by_seed = {row.seed: row for row in reference}
+        common = tuple(row for row in alternative if row.seed in by_seed)
+        return cls(tuple(by_seed[row.seed] for row in common), common)
+
+    def _times_s(self) -> tuple[list[float | None], list[float | None], list[float], list[float]]:
+        sides = (self.reference, self.alternative)
+        reached_s = [[row.time_to_s for row in rows] for rows in sides]
+        watched_s = [[row.watched_s for row in rows] for rows in sides]
+        return reached_s[0], reached_s[1], watched_s[0], watched_s[1]
+
+    def test(self) -> PairedTest:
+        return signed_rank_test(*self._times_s())
+
+    def speed_up(self, level: float) -> SpeedUp:
         # Resampling is a numerical method, not luck of the simulated world: one fixed seed, so that the same
         # runs always give the same interval.
-        np.random.Generator(np.random.Philox(0)),
-    )
+        return speed_up(*self._times_s(), level, np.random.Generator(np.random.Philox(0)))
 
 
 def _alternative_json(alternative: Alternative) -> dict[str, Any]:
@@ -235,6 +263,9 @@ def _alternative_json(alternative: Alternative) -> dict[str, Any]:
         "total": dict(alternative.total),
         "final_accuracy": None if accuracy is None else dict(zip(("median", "low", "high"), accuracy, strict=True)),
         "speed_up": None if alternative.speed_up is None else asdict(alternative.speed_up),
+        "test": None
+        if alternative.test is None
+        else asdict(alternative.test) | {"smallest_p": alternative.test.smallest_p},
         "seeds": [_seed_json(row) for row in alternative.seeds],
     }
 

@@ -26,7 +26,7 @@ Operator = Literal[">=", "<=", ">", "<"]
 DEFAULT_RULE: Final[Rule] = "smoothed"
 SMOOTHING_EVALUATIONS: Final = 5
 
-_METRICS: Final = ("accuracy", "client_accuracy_p10", "loss", "perplexity")
+_METRICS: Final = ("accuracy", "client_accuracy_p10", "loss")
 _CLASS_METRIC: Final = re.compile(r"accuracy_class_\d+")
 _TARGET: Final = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\S+)\s*")
 
@@ -64,7 +64,8 @@ def parse_target(text: str) -> Target | None:
 
     Raises
     ------
-    RequestError : not `metric>=number` (or <=, >, <), an unknown metric, or an accuracy outside [0, 1].
+    RequestError : not `metric>=number` (or <=, >, <), a metric that no run has, or an accuracy outside [0, 1]. Which
+        classes a run has is up to its data: `testbed.learning.evaluation.check_metric`.
 
     >>> parse_target("accuracy >= 0.8")
     Target(metric='accuracy', operator='>=', value=0.8)
@@ -77,7 +78,7 @@ def parse_target(text: str) -> Target | None:
         raise RequestError(f"target {text!r}: {words}")
     metric, operator, number = match.groups()
     if metric not in _METRICS and not _CLASS_METRIC.fullmatch(metric):
-        raise unknown_name("metric", metric, [*_METRICS, "accuracy_class_0"])
+        raise unknown_name("metric", metric, [*_METRICS, "accuracy_class_K"])
     try:
         value = float(number)
     except ValueError:

@@ -12,12 +12,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from testbed.errors import unknown_name
+from testbed.learning.datasets.dataset import Dataset
 from testbed.learning.jobs import Handle, Jobs
 from testbed.learning.kernels.protocol import EvaluationJob, EvaluationOutput
 from testbed.learning.task import LearningTask, State
 from testbed.records import Recorder, Schema
 
-__all__ = ["EVALUATION", "Evaluator", "client_accuracies", "evaluation_metrics"]
+__all__ = ["EVALUATION", "Evaluator", "check_metric", "client_accuracies", "evaluation_metrics"]
 
 EVALUATION: Final = Schema.of(
     "evaluation",
@@ -60,6 +62,19 @@ def evaluation_metrics(output: EvaluationOutput, histograms: npt.NDArray[np.int6
     if not np.isnan(clients).all():
         metrics["client_accuracy_p10"] = float(np.nanpercentile(clients, _UNLUCKY_PERCENTILE))
     return metrics
+
+
+def check_metric(metric: str, data: Dataset) -> None:
+    """Refuse a metric that a run on this data does not record.
+
+    Raises
+    ------
+    RequestError : lists those that it does.
+    """
+    known = ["accuracy", "loss", "client_accuracy_p10"]
+    known += [f"accuracy_class_{label}" for label in np.unique(data.test_labels)]
+    if metric not in known:
+        raise unknown_name("metric", metric, known)
 
 
 def client_accuracies(output: EvaluationOutput, histograms: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

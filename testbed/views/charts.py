@@ -1,7 +1,7 @@
 """Line charts for pages: drawn in SVG, so that they follow the width and the colours of the page they stand in.
 
-What is drawn is what `curves.py` computes: a median over seeds, the band from the lowest to the highest, a
-diamond where the target was reached.
+What is drawn is what `curves.py` computes: a median over seeds, the interval of that median as a band, a diamond where
+the target was reached.
 """
 
 import math
@@ -108,11 +108,13 @@ class LineChart:
         return round(_BOTTOM - (_BOTTOM - _TOP) * (value - low) / (high - low), 2)
 
     def _line(self, position: int, label: str, band: Band) -> list[Html]:
-        drawn = np.isfinite(band.lowest) & np.isfinite(band.highest)  # SVG has no word for what is not a number
+        drawn = (
+            np.isfinite(band.low) & np.isfinite(band.median) & np.isfinite(band.high)
+        )  # SVG has no word for what is not a number
         x = [self._x(float(value)) for value in band.x[drawn]]
         upper, lower, middle = (
             [f"{a} {self._y(float(value))}" for a, value in zip(x, values[drawn], strict=True)]
-            for values in (band.highest, band.lowest, band.median)
+            for values in (band.high, band.low, band.median)
         )
         colour = f"fill: {_colour(position)}"
         title = element("title", label)

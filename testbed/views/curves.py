@@ -1,20 +1,23 @@
 """Curves: a metric against simulated time, against channel uses and against radiated energy.
 
 Accuracy against time alone flatters whoever spends most, so the three are always shown together. A line is
-the median over seeds, the band reaches from the lowest to the highest; a diamond marks the median over all
-seeds at which the target was reached. Failed runs have no part in lines and bands; the legend counts them.
+the median over seeds. The band is the interval of that median which tables give, between two order statistics of at
+least 95 %: with eight seeds or fewer it reaches from the lowest to the highest, with more it narrows as the median
+becomes better known, where a range would widen. A diamond marks the median over all seeds at which the target was
+reached. Failed runs have no part in lines and bands; the legend counts them.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from testbed.errors import RequestError
 from testbed.experiments.result import RunResult
-from testbed.experiments.statistics import median_interval
+from testbed.experiments.statistics import median_interval, median_rank
 from testbed.experiments.target import DEFAULT_RULE, Rule, Target, time_to
 from testbed.views.palette import (
     INK,
@@ -26,12 +29,22 @@ from testbed.views.palette import (
     quieten,
     with_prefix,
 )
+from testbed.views.selection import drawn_alternatives, words_on_left_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["PANELS", "Band", "median_bands", "median_reached", "metric_label", "plot_curves", "with_seeds"]
+__all__ = [
+    "PANELS",
+    "Band",
+    "median_bands",
+    "median_reached",
+    "metric_label",
+    "plot_curves",
+    "reading_of",
+    "with_seeds",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Curve: TypeAlias = tuple[Floats, Floats]  # x and metric of one run at its evaluations
@@ -43,16 +56,19 @@ PANELS: Final = (
     ("energy_tx_j", "energy radiated by the devices [J]"),
 )
 _NUM_POINTS: Final = 400
+_HEIGHT_PX: Final = 1000
+_WIDEST_LABEL: Final = 60  # letters in the legend
+_TARGET_LINE: Final[dict[str, Any]] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 4))}
 
 
 @dataclass(frozen=True)
 class Band:
-    """One alternative against a quantity: x and the lowest, median and highest value over seeds, each `(n,)`."""
+    """One alternative against a quantity: x, the median over seeds and the ends of its interval, each `(n,)`."""
 
     x: Floats
-    lowest: Floats
+    low: Floats
     median: Floats
-    highest: Floats
+    high: Floats
 
 
 def plot_curves(
@@ -63,6 +79,8 @@ def plot_curves(
     title: str = "",
 ) -> "Figure":
     """Return the figure of a metric against time, channel uses and transmit energy, one line per alternative.
+
+    Of more than eight alternatives it shows the first and the best (`drawn_alternatives`), and says so.
 
     Parameters
     ----------
@@ -77,25 +95,56 @@ def plot_curves(
     if not any(len(run.series(metric)[0]) for group in runs.values() for run in group if not run.failed):
         raise RequestError(f"nothing to draw: no completed run was evaluated on {metric}")
     on_metric = target if target is not None and target.metric == metric else None
-    figure = new_figure()
-    margins = {"left": 0.065, "right": 0.975, "top": 0.875, "bottom": 0.075}
+    drawn = drawn_alternatives(runs, metric, on_metric, rule)
+    figure = new_figure(height_px=_HEIGHT_PX)
+    top = _draw_heading(figure, drawn, metric, title, on_metric, rule, len(runs))
+    margins = {"left": 0.065, "right": 0.975, "top": top, "bottom": 0.075}
     grid = figure.add_gridspec(2, 2, hspace=0.27, wspace=0.13, **margins)
     places = (grid[0, :], grid[1, 0], grid[1, 1])
     for place, (quantity, label) in zip(places, PANELS, strict=True):
         axes = figure.add_subplot(place, sharey=figure.axes[0] if figure.axes else None)
-        _draw_lines(axes, runs, metric, quantity)
+        _draw_lines(axes, drawn, metric, quantity)
         if on_metric is not None:
-            _draw_target(axes, runs, quantity, on_metric, rule)
+            _draw_target(axes, drawn, quantity, on_metric, rule)
         scale = " (log scale)" if axes.get_xscale() == "log" else ""
         axes.set_xlabel(label + scale, fontsize=13, color=INK)
         axes.set_ylabel(metric_label(metric), fontsize=13, color=INK)
-    _add_legend(figure, runs)
-    headline = title or f"{metric_label(metric).capitalize()} against time, traffic and energy"
-    figure.text(0.065, 0.955, headline, ha="left", fontsize=18, color=INK)
-    reading = "line: median over seeds; band: lowest to highest"
-    reading += f"; diamond: target reached ({rule}, median)" if on_metric else ""
-    figure.text(0.975, 0.957, reading, ha="right", fontsize=12, color=MUTED_INK)
     return figure
+
+
+def _draw_heading(
+    figure: "Figure",
+    drawn: Mapping[str, Sequence[RunResult]],
+    metric: str,
+    title: str,
+    target: Target | None,
+    rule: Rule,
+    num_alternatives: int,
+) -> float:
+    """Draw title, reading and legend from the top down, and return where the axes may begin, as a fraction."""
+    headline = title or f"{metric_label(metric).capitalize()} against time, traffic and energy"
+    figure.text(0.065, 1 - 43 / _HEIGHT_PX, headline, ha="left", fontsize=18, color=INK)
+    reading = [reading_of(drawn, metric, target, rule), words_on_left_out(len(drawn), num_alternatives)]
+    lines = [line for line in reading if line]
+    for number, line in enumerate(lines):
+        figure.text(0.065, 1 - (68 + 20 * number) / _HEIGHT_PX, line, ha="left", fontsize=12, color=MUTED_INK)
+    below_px = 62 + 20 * len(lines)
+    return 1 - (below_px + _add_legend(figure, drawn, target, below_px) + 22) / _HEIGHT_PX
+
+
+def reading_of(
+    runs: Mapping[str, Sequence[RunResult]], metric: str, target: Target | None = None, rule: Rule = DEFAULT_RULE
+) -> str:
+    """Return how curves are to be read: what is line, band and diamond."""
+    counts = sorted({len(_curves(group, metric, "time_s")) for group in runs.values()} - {0})
+    ranks = [median_rank(count) for count in counts]
+    covers = sorted({coverage for _, coverage in ranks if coverage > 0})
+    words = "line: median over seeds"
+    if covers:
+        ends = " to ".join(dict.fromkeys(f"{100 * coverage:.3g}" for coverage in (covers[0], covers[-1])))
+        range_ = "lowest to highest, " if all(rank == 1 for rank, _ in ranks) else ""
+        words += f"; band: {range_}the {ends} % interval of the median"
+    return words + (f"; diamond: {target} reached ({rule}, median)" if target is not None else "")
 
 
 def metric_label(metric: str) -> str:
@@ -103,20 +152,40 @@ def metric_label(metric: str) -> str:
     return {"accuracy": "test accuracy", "loss": "test loss"}.get(metric, metric.replace("_", " "))
 
 
-def _add_legend(figure: "Figure", runs: Mapping[str, Sequence[RunResult]]) -> None:
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    texts = [with_seeds(str(label), runs[str(label)]) if label in runs else str(label) for label in labels]
-    figure.legend(
-        handles,
-        texts,
-        loc="upper left",
-        bbox_to_anchor=(0.058, 0.948),
-        ncols=min(4, len(texts)),
-        columnspacing=1.8,
-        handlelength=2.2,
-        frameon=False,
-        fontsize=13,
-    )
+def _add_legend(
+    figure: "Figure", runs: Mapping[str, Sequence[RunResult]], target: Target | None, top_px: float
+) -> float:
+    """Draw the legend in as many columns as fit, and return its height [pixels]."""
+    from matplotlib.lines import Line2D
+
+    texts = [_fit(with_seeds(label, group)) for label, group in runs.items()]
+    handles = [Line2D([], [], **_line(position)) for position in range(len(texts))]
+    if target is not None:
+        handles.append(Line2D([], [], **_TARGET_LINE))
+        texts.append(f"target {target}")
+    for num_columns in range(min(4, len(texts)), 0, -1):
+        legend = figure.legend(
+            handles,
+            texts,
+            loc="upper left",
+            bbox_to_anchor=(0.058, 1 - top_px / _HEIGHT_PX),
+            ncols=num_columns,
+            columnspacing=1.8,
+            handlelength=2.6,
+            frameon=False,
+            fontsize=13,
+            borderpad=0.2,
+        )
+        box = legend.get_window_extent()
+        if num_columns == 1 or box.width <= 0.92 * figure.bbox.width:
+            break
+        legend.remove()
+    return float(box.height)
+
+
+def _fit(label: str) -> str:
+    """Return a label broken into lines that a column of the legend holds."""
+    return "\n".join(textwrap.wrap(label, _WIDEST_LABEL, max_lines=3, placeholder=" ..."))
 
 
 def with_seeds(label: str, runs: Sequence[RunResult]) -> str:
@@ -149,13 +218,17 @@ def median_reached(runs: Sequence[RunResult], quantity: str, target: Target, rul
     return median_interval(reached).median if reached else None
 
 
+def _line(position: int) -> dict[str, Any]:
+    return {"color": colour_of(position), "linestyle": line_style_of(position), "linewidth": 2.2}
+
+
 def _draw_lines(axes: "Axes", runs: Mapping[str, Sequence[RunResult]], metric: str, quantity: str) -> None:
     bands, logarithmic = median_bands(runs, metric, quantity)
     quieten(axes)
     for position, (label, band) in enumerate(bands.items()):
         colour = colour_of(position)
-        axes.fill_between(band.x, band.lowest, band.highest, color=colour, alpha=0.16, linewidth=0)
-        axes.plot(band.x, band.median, line_style_of(position), color=colour, linewidth=2.2, label=label)
+        axes.fill_between(band.x, band.low, band.high, color=colour, alpha=0.16, linewidth=0)
+        axes.plot(band.x, band.median, label=label, **_line(position))
     if logarithmic:
         axes.set_xscale("log")
     else:
@@ -183,8 +256,9 @@ def _band(curves: Sequence[Curve], logarithmic: bool) -> Band:
         # Every evaluation of every seed, so that seeds on one grid of times are read exactly at it.
         points = np.unique(np.concatenate([x for x, _ in curves]))
         points = points[points <= reach]
-    values = np.stack([np.interp(points, *_last_at_each_x(x, y)) for x, y in curves])
-    return Band(points, values.min(axis=0), np.median(values, axis=0), values.max(axis=0))
+    values = np.sort([np.interp(points, *_last_at_each_x(x, y)) for x, y in curves], axis=0)
+    rank, _ = median_rank(len(values))
+    return Band(points, values[rank - 1], np.median(values, axis=0), values[-rank])
 
 
 def _last_at_each_x(x: Floats, values: Floats) -> Curve:
@@ -196,7 +270,7 @@ def _last_at_each_x(x: Floats, values: Floats) -> Curve:
 def _draw_target(
     axes: "Axes", runs: Mapping[str, Sequence[RunResult]], quantity: str, target: Target, rule: Rule
 ) -> None:
-    axes.axhline(target.value, color=INK, linewidth=1.1, linestyle=(0, (5, 4)), label=f"target {target}")
+    axes.axhline(target.value, **_TARGET_LINE)
     for position, group in enumerate(runs.values()):
         median = median_reached(group, quantity, target, rule)
         if median is not None:

@@ -18,8 +18,9 @@ from testbed.experiments.result import RunResult
 from testbed.experiments.summary import Comparison, SeedRow, group_by_settings
 from testbed.experiments.target import DEFAULT_RULE, Rule, Target
 from testbed.views.charts import LineChart, legend
-from testbed.views.curves import PANELS, median_bands, median_reached, metric_label, with_seeds
+from testbed.views.curves import PANELS, median_bands, median_reached, metric_label, reading_of, with_seeds
 from testbed.views.page import Html, element, html_of, join, render_page
+from testbed.views.selection import drawn_alternatives, words_on_left_out
 from testbed.views.tables import causes_table, comparison_tables, differences_table
 from testbed.views.timeline_page import SCRIPTS, timeline_section
 
@@ -95,8 +96,9 @@ def _failures(comparison: Comparison) -> Html:
 
 
 def _curves(labelled: Runs, target: Target, rule: Rule) -> Html:
-    panels = {label: (quantity, *median_bands(labelled, target.metric, quantity)) for quantity, label in PANELS}
-    values = [np.concatenate([band.lowest, band.highest]) for _, bands, _ in panels.values() for band in bands.values()]
+    drawn = drawn_alternatives(labelled, target.metric, target, rule)
+    panels = {label: (quantity, *median_bands(drawn, target.metric, quantity)) for quantity, label in PANELS}
+    values = [np.concatenate([band.low, band.high]) for _, bands, _ in panels.values() for band in bands.values()]
     shown = np.concatenate([*values, [target.value]])
     shown = shown[np.isfinite(shown)]
     if len(shown) == 1:
@@ -105,7 +107,7 @@ def _curves(labelled: Runs, target: Target, rule: Rule) -> Html:
     charts = [
         LineChart(
             bands=bands,
-            reached={name: median_reached(group, quantity, target, rule) for name, group in labelled.items()},
+            reached={name: median_reached(group, quantity, target, rule) for name, group in drawn.items()},
             quantity_label=label,
             metric_label=metric_label(target.metric),
             value_range=(float(shown.min()) - room, float(shown.max()) + room),
@@ -114,13 +116,13 @@ def _curves(labelled: Runs, target: Target, rule: Rule) -> Html:
         ).to_html()
         for label, (quantity, bands, logarithmic) in panels.items()
     ]
-    labels = [with_seeds(label, group) for label, group in labelled.items()]
-    reading = f"Line: median over seeds; band: lowest to highest; diamond: target reached ({rule}, median)."
+    labels = [with_seeds(label, group) for label, group in drawn.items()]
+    readings = [reading_of(drawn, target.metric, target, rule), words_on_left_out(len(drawn), len(labelled))]
     return join(
         [
             legend(labels, f"target {target}"),
             element("div", *charts, class_="charts"),
-            element("p", reading, class_="note"),
+            *(element("p", f"{words[0].upper()}{words[1:]}.", class_="note") for words in readings if words),
         ]
     )
 

@@ -97,9 +97,9 @@ def comparison_tables(comparison: Comparison) -> Group:
     Without a target: the final accuracy, and what was spent until the end.
     """
     alternatives, aimed = comparison.alternatives, comparison.target is not None
-    columns = ["reached", "time to target", "speed-up"] if aimed else []
+    columns = ["reached", "time to target", "speed-up", "p"] if aimed else []
     title = f"Time to {comparison.target} ({comparison.rule}), median over seeds [{_coverages(comparison)}]"
-    times = _table(title if aimed else "Median over seeds", "alternative", *columns, "final accuracy [range]")
+    times = _table(title if aimed else "Median over seeds", "alternative", *columns, "final accuracy\n[range]")
     costs = _table(
         f"Spent by the devices {'up to the target / ' if aimed else ''}until the end, median over seeds",
         "alternative",
@@ -108,7 +108,8 @@ def comparison_tables(comparison: Comparison) -> Group:
     for alternative in alternatives:
         label = _label(alternative.label)
         reached = f"{alternative.num_reached}/{len(alternative.seeds)}"
-        answer = [reached, _interval(alternative.time_to_s), _speed_up(alternative.speed_up)] if aimed else []
+        p = _NONE if alternative.test is None else _number(alternative.test.p_corrected)
+        answer = [reached, _interval(alternative.time_to_s), _speed_up(alternative.speed_up), p] if aimed else []
         _add_row(times, label, *answer, _accuracy(alternative))
         _add_row(costs, label, *(_spent(alternative, cost, unit, aimed) for cost, (_, unit) in _COSTS.items()))
     lines = [_downlinks(alternatives), *comparison.notes]

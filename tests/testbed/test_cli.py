@@ -346,8 +346,16 @@ def test_a_wrong_command_gets_one_message_and_code_2(case: str, command: Command
 
 BAD_SWEEPS = {
     "a metric that no run records": (
+        ["--vary", "devices.count=5", "--target", "perplexity<=3"],
+        ["perplexity", "known: accuracy, accuracy_class_K, client_accuracy_p10, loss"],
+    ),
+    "a class that the data does not have": (
         ["--vary", "devices.count=5", "--target", "accuracy_class_17>=0.5"],
-        ["accuracy_class_17"],
+        ["accuracy_class_17", *(f"accuracy_class_{label}," for label in range(10)), "client_accuracy_p10, loss"],
+    ),
+    "a stop at what no run records": (
+        ["--vary", "devices.count=5", "--set", "run.stop.target='accuracy_class_17>=0.5'"],
+        ["accuracy_class_17", "accuracy_class_9", "client_accuracy_p10, loss"],
     ),
     "what does not go together": (
         ["--vary", "algorithm.payload=delta,model", "--vary", "algorithm.power_control=ideal,cotaf"],

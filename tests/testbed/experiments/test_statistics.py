@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 from testbed.experiments.statistics import (
     median_interval,
     ratio_interval,
-    seeds_needed,
-    smallest_p_value,
     speed_up,
-    words_on_seeds,
 )
 
 times = st.lists(st.one_of(st.none(), st.floats(0.1, 1e6)), min_size=1, max_size=30)
@@ -100,6 +97,33 @@ def test_from_twenty_pairs_on_the_interval_is_a_bootstrap_and_close_to_students(
     assert math.log(interval.high) == pytest.approx(np.mean(logs) + half, abs=0.2 * half)
 
 
+def test_on_normal_logarithms_the_bootstrap_is_as_wide_as_students_and_not_narrower(rng: np.random.Generator) -> None:
+    # At twenty pairs an interval without widened percentiles is 0.91 of Student's, and covers 92.5 % instead of 95 %.
+    ratios = []
+    for logs in rng.normal(0.0, 1.0, (60, 20)):
+        interval = ratio_interval(np.exp(logs).tolist(), 0.95, rng)
+        assert interval.low is not None and interval.high is not None
+        width = 2 * 2.0930 * np.std(logs, ddof=1) / math.sqrt(20)  # t(0.975; 19)
+        ratios.append(math.log(interval.high / interval.low) / width)
+    assert np.mean(ratios) == pytest.approx(1.0, abs=4 * np.std(ratios) / math.sqrt(60) + 0.01)
+    assert np.mean(ratios) > 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("num_pairs", "method"), [(5, "paired t"), (10, "paired t"), (20, "BCa"), (30, "BCa")])
+def test_the_interval_holds_the_true_ratio_in_93_to_97_of_100_draws(num_pairs: int, method: str) -> None:
+    rng, true = np.random.default_rng([2024, num_pairs]), 1.7
+    # A pair shares the luck of its seed: the times of both vary by far more than their ratio.
+    luck = rng.normal(5.0, 1.0, (2000, num_pairs))
+    noise = rng.normal(0.0, 0.2, (2, 2000, num_pairs))
+    ratios = np.exp(luck + math.log(true) + noise[0]) / np.exp(luck + noise[1])
+    intervals = [ratio_interval(row.tolist(), 0.95, rng) for row in ratios]
+    held = [i.low <= true <= i.high for i in intervals if i.low is not None and i.high is not None]
+    assert {i.method for i in intervals} == {method}
+    assert len(held) == 2000
+    assert 0.93 <= np.mean(held) <= 0.97
+
+
 def test_one_pair_has_a_ratio_and_no_interval_and_equal_ratios_have_no_width(rng: np.random.Generator) -> None:
     assert ratio_interval([2.0], 0.95, rng).low is None
     equal = ratio_interval([2.0] * 25, 0.95, rng)
@@ -143,23 +167,8 @@ def test_a_bound_holds_for_every_ending_that_was_not_seen(pairs: list[tuple[floa
     assert seen.ratio <= true.ratio * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("num_pairs", [1, 5, 6, 9])
-def test_the_smallest_p_value_is_that_of_unanimous_pairs(num_pairs: int) -> None:
-    from scipy.stats import binomtest, wilcoxon
-
-    assert smallest_p_value(num_pairs) == pytest.approx(binomtest(num_pairs, num_pairs).pvalue)
-    assert smallest_p_value(num_pairs) == pytest.approx(wilcoxon(np.arange(1.0, num_pairs + 1), method="exact").pvalue)
-
-
-def test_too_few_seeds_are_told_so_and_enough_are_not() -> None:
-    assert seeds_needed(0.05) == 6
-    assert "0.0625" in words_on_seeds(5)
-    assert "no interval" in words_on_seeds(1)
-    assert words_on_seeds(6) == ""
-
-
 def test_reading_results_imports_nothing_heavy() -> None:
-    modules = ["result", "store", "target", "statistics", "summary"]
+    modules = ["result", "store", "target", "significance", "statistics", "summary"]
     imports = "; ".join(f"import testbed.experiments.{name}" for name in modules)
     views = "import testbed.views.curves, testbed.views.timeline, testbed.views.tables"
     heavy = "{'torch', 'pandas', 'matplotlib', 'scipy.stats', 'pyarrow'} & set(sys.modules)"

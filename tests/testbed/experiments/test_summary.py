@@ -105,6 +105,31 @@ def test_few_seeds_are_named_in_the_notes() -> None:
     assert not compare(a=runs("a", *[20.0] * 6)).notes
 
 
+def test_alternatives_are_tested_against_the_first_on_common_seeds_and_corrected_together() -> None:
+    slow, fast = runs("slow", *[80.0] * 7), runs("fast", *[10.0] * 7)
+    comparison = compare(slow=slow, fast=fast[::-1], same=runs("same", *[80.0] * 7), few=runs("few", 10.0, None))
+    reference, first, same, few = (alternative.test for alternative in comparison.alternatives)
+    assert reference is None
+    assert first is not None and same is not None and few is not None
+    assert (first.p, first.p_corrected, first.num_pairs, first.num_telling) == (1 / 64, 3 / 64, 7, 7)
+    assert (same.p, same.p_corrected, same.num_telling) == (1.0, 1.0, 0)
+    assert (few.num_pairs, few.p) == (2, 1.0)  # sooner once, never once: no matter which is taken to be larger
+    document = json.loads(json.dumps(comparison.to_json()))
+    assert document["alternatives"][0]["test"] is None
+    assert document["alternatives"][1]["test"] == {
+        "p": 1 / 64, "p_corrected": 3 / 64, "num_pairs": 7, "num_telling": 7, "num_tests": 3, "smallest_p": 3 / 64,
+    }  # fmt: skip
+    assert any("smallest attainable with 2 seeds: 1" in note for note in comparison.notes)
+    without = Comparison.of({"slow": slow, "fast": fast}, None)
+    assert [alternative.test for alternative in without.alternatives] == [None, None]
+
+
+def test_a_failed_run_counts_as_one_that_would_never_have_reached_the_target() -> None:
+    broken = [replace(a_run("b", seed, None), meta={"status": "failed", "error": "x"}) for seed in range(6)]
+    test = compare(a=runs("a", *[40.0] * 6), b=broken).alternatives[1].test
+    assert test is not None and test.p == 1 / 32
+
+
 def test_two_runs_under_one_seed_or_none_at_all_are_refused() -> None:
     with pytest.raises(RequestError, match="two runs under one seed"):
         compare(a=[*runs("a", 20.0), *runs("a", 20.0)])

@@ -10,7 +10,7 @@ from synthetic import grouped_run, three_alternatives
 from testbed.errors import RequestError
 from testbed.experiments.result import RunResult
 from testbed.experiments.target import Target
-from testbed.views.curves import plot_curves
+from testbed.views.curves import median_bands, plot_curves, reading_of
 
 TARGET = Target("accuracy", ">=", 0.8)
 
@@ -34,6 +34,51 @@ def test_the_line_over_time_is_the_median_over_seeds_and_the_band_its_range(runs
     np.testing.assert_allclose(line.get_ydata(), np.median(values, axis=0))
     band = over_time.collections[0].get_paths()[0].vertices
     assert band[:, 1].min() == values.min() and band[:, 1].max() == values.max()
+
+
+@pytest.mark.parametrize(
+    ("num_seeds", "rank", "words"),
+    [
+        (1, 1, "line: median over seeds"),
+        (3, 1, "line: median over seeds; band: lowest to highest, the 75 % interval of the median"),
+        (20, 6, "line: median over seeds; band: the 95.9 % interval of the median"),  # David and Nagaraja: [X6, X15]
+    ],
+)
+def test_the_band_is_the_interval_of_the_median_and_says_so(num_seeds: int, rank: int, words: str) -> None:
+    seeds = {"air-fedga": three_alternatives(range(num_seeds))["air-fedga"]}
+    band = median_bands(seeds, "accuracy", "time_s")[0]["air-fedga"]
+    ordered = np.sort([run.series("accuracy")[1] for run in seeds["air-fedga"]], axis=0)
+    np.testing.assert_allclose(band.low, ordered[rank - 1])
+    np.testing.assert_allclose(band.high, ordered[-rank])
+    assert reading_of(seeds, "accuracy") == words
+    assert words in [text.get_text() for text in plot_curves(seeds).texts]
+
+
+def test_a_reading_names_every_coverage_and_leaves_failed_runs_out(runs: dict[str, list[RunResult]]) -> None:
+    failed = replace(runs["fedavg"][0], meta={"status": "failed", "error": "diverged"})
+    mixed = {"two": [failed, *runs["fedavg"][1:]], "three": runs["air-fedga"], "none": [failed]}
+    assert "lowest to highest, the 50 to 75 % interval" in reading_of(mixed, "accuracy")
+
+
+def test_a_legend_of_eight_long_labels_lies_between_heading_and_axes_and_inside_the_picture() -> None:
+    run = grouped_run()
+    words = "power_control=truncated-inversion (threshold={}), grouping=greedy-refined, payload=delta"
+    figure = plot_curves({words.format(k): [run] for k in range(8)}, target=TARGET)
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+    assert box.y0 >= figure.axes[0].get_window_extent().y1
+    assert box.y1 <= min(text.get_window_extent().y0 for text in figure.texts)
+    assert figure.axes[0].get_window_extent().height > 150
+    assert [text.replace("\n", " ") for text in legend(figure)][:8] == [words.format(k) + " (1 seed)" for k in range(8)]
+
+
+def test_of_many_alternatives_the_best_are_drawn_and_the_others_counted() -> None:
+    many = {f"alternative {k}": [grouped_run(speed=400.0 - 10.0 * k)] for k in range(24)}
+    figure = plot_curves(many, target=TARGET)
+    drawn = ["alternative 0", *(f"alternative {k}" for k in range(17, 24))]
+    assert legend(figure) == [*(f"{label} (1 seed)" for label in drawn), "target accuracy>=0.8"]
+    assert any("16 are in the table only" in text.get_text() for text in figure.texts)
+    assert not any("in the table" in text.get_text() for text in plot_curves(dict([*many.items()][:8])).texts)
 
 
 def test_every_panel_shows_every_alternative_with_its_unit_and_one_accuracy_axis(

@@ -59,12 +59,13 @@ def test_its_numbers_are_those_of_the_comparison(labelled: Mapping[str, Sequence
     comparison = Comparison.of(labelled, TARGET)
     heads = [position for position, row in enumerate(page.rows) if row[0] == "alternative"]
     for position, alternative in enumerate(comparison.alternatives, start=1):
-        label, reached, when, speed_up, accuracy = page.rows[heads[0] + position]
+        label, reached, when, speed_up, p, accuracy = page.rows[heads[0] + position]
         assert (label, reached) == (alternative.label, f"{alternative.num_reached}/3")
         median = alternative.time_to_s.median
         assert when.startswith("not reached" if median is None else f"{median:.4g} s")
         ratio = alternative.speed_up and alternative.speed_up.ratio
         assert (f"{ratio:.3g}" if ratio else "reference") in speed_up
+        assert p == ("-" if alternative.test is None else f"{alternative.test.p_corrected:.3g}")
         assert alternative.final_accuracy is not None
         assert accuracy.startswith(f"{alternative.final_accuracy[0]:.3f}")
         for row in alternative.seeds:

@@ -39,9 +39,23 @@ def test_a_comparison_shows_what_was_not_reached_and_the_bound_that_follows(runs
     row = next(line for line in text.splitlines() if line.split()[:1] == ["fedavg"])
     assert "0/3" in row and "not reached" in row and "1 (reference)" in row
     assert any("> " in line and "3/3" in line for line in text.splitlines() if "air-fedga" in line)
-    assert "3 seeds: no sign or Wilcoxon test" in text
+    assert "3 seeds: no sign or Wilcoxon test corrected for 2 alternatives can give p below 0.5" in text
     assert "downlink: free" in text
     assert lines["Time"].startswith("Time to accuracy>=0.8 (smoothed)")
+
+
+def test_a_comparison_shows_the_corrected_p_and_the_smallest_that_it_could_be() -> None:
+    comparison = Comparison.of(three_alternatives(range(8)), TARGET)
+    text = text_of(comparison_tables(comparison))
+    rows = {line.split()[0]: line.split() for line in text.split("Spent")[0].splitlines() if line.strip()}
+    # Both won under all of 8 seeds: 2^(1 - 8), times 2.
+    assert rows["air-fedavg"][-2] == rows["air-fedga"][-2] == "0.0156"
+    assert rows["fedavg"][1:3] == ["0/8", "not"]
+    words = " ".join(text.split())
+    assert "Wilcoxon signed-rank test against the reference, corrected for 2 alternatives (Holm)" in words
+    assert "smallest attainable with 8 seeds: 0.0156" in words
+    assert "can reach p < 0.05" not in words
+    assert "Wilcoxon" not in text_of(comparison_tables(Comparison.of(three_alternatives(range(8)), None)))
 
 
 def test_a_failed_run_is_named_with_its_error(runs: dict[str, list[RunResult]]) -> None:
