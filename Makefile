@@ -1,6 +1,8 @@
 # make run    the main job: Air-FedGA against its baselines on real data
 # make test   lint, types, layers, tests
-# Both set up the environment by themselves, and are quick the second time.
+# make docs   the documentation as a site, in docs/_build/html
+# All set up the environment by themselves, and are quick the second time. `make reference` writes the page of all
+# settings anew from their schemas.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT := runs/air-fedga
 
-.PHONY: run test fast lint clean
+.PHONY: run test fast lint docs reference clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -32,5 +34,12 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(READY)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+
+reference: $(READY)
+	$(BIN)/testbed list --markdown > docs/reference/.settings.md
+	mv docs/reference/.settings.md docs/reference/settings.md
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf docs/_build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

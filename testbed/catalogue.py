@@ -47,6 +47,7 @@ KINDS: Final = {
     "model": "what is trained",
     "kernel": "the arithmetic by which training jobs are computed",
     "placement": "where training jobs are computed",
+    "tracker": "for which other tool a run's curves are written",
     "reproduction": "a paper whose figures `testbed reproduce` shows beside ours",
 }
 

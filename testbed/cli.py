@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from testbed.experiments.result import RunResult
     from testbed.experiments.scenario import Scenario
     from testbed.experiments.sweep_file import Sweep
+    from testbed.experiments.tracking import Tracker
 
 __all__ = ["app", "main"]
 
@@ -44,6 +45,7 @@ KernelOption = Annotated[str | None, typer.Option("--kernel", metavar="K", help=
 PlacementOption = Annotated[str | None, typer.Option("--placement", metavar="P", help="Where they are computed.")]
 StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Keep and reuse training results.")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Processes that run side by side.")]
+TrackOption = Annotated[str | None, typer.Option("--track", metavar="TOOL", help="Also write curves for this tool.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 INTERRUPTED = 130
@@ -63,6 +65,7 @@ def run(
     data: DataOption = None,
     store: StoreOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take; train nothing.")] = False,
+    track: TrackOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario once and save its rows."""
@@ -79,13 +82,17 @@ def run(
         needs = estimate(resolved, seed, data_folder(data, resolved))
         _show(as_json, needs.to_json(), lambda console: console.print(estimate_table(needs)))
         return
+    tracker = _tracker(track)
     directory = out or default_directory(DEFAULT_ROOT, resolved, seed)
     with progress_bar(1) as progress:
         result = chosen.run(seed, data_dir=data, out=directory, observe=progress.observer(directory.name))
+    tracked = _track(tracker, {directory: result})
 
     def show(console: "Console") -> None:
         console.print(run_table(result))
         console.print(f"saved in {directory}", highlight=False)
+        for folder in tracked:
+            console.print(f"curves in {folder}", highlight=False)
 
     _show(as_json, describe(result) | {"directory": str(directory)}, show)
 
@@ -106,6 +113,7 @@ def compare(
     heatmap: Annotated[Path | None, typer.Option("--heatmap", metavar="FILE", help="Draw two --vary as a map.")] = None,
     jobs: JobsOption = 1,
     store: StoreOption = None,
+    track: TrackOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run alternatives on the same luck and compare time, traffic, energy and accuracy.
@@ -122,7 +130,7 @@ def compare(
     variations = tuple(parse_variation(text) for text in vary)
     rule = check_rule(target_rule)
     sweep = Sweep(scenario, chosen.document, chosen.overrides, variations, parse_seeds(seeds), target, rule)
-    _carry_out(sweep, {}, out, data, png, heatmap, jobs, as_json)
+    _carry_out(sweep, {}, out, data, png, heatmap, jobs, track, as_json)
 
 
 @app.command()
@@ -132,13 +140,14 @@ def resume(
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw the curves.")] = None,
     heatmap: Annotated[Path | None, typer.Option("--heatmap", metavar="FILE", help="Draw two --vary as a map.")] = None,
     jobs: JobsOption = 1,
+    track: TrackOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Finish a comparison that was interrupted: runs that are there are kept, the others are made."""
     from testbed.experiments.sweep_file import Sweep, finished_runs
 
     sweep = Sweep.load(directory)
-    _carry_out(sweep, finished_runs(sweep.plan(), directory), directory, data, png, heatmap, jobs, as_json)
+    _carry_out(sweep, finished_runs(sweep.plan(), directory), directory, data, png, heatmap, jobs, track, as_json)
 
 
 def _carry_out(
@@ -149,6 +158,7 @@ def _carry_out(
     png: Path | None,
     heatmap: Path | None,
     jobs: int,
+    track: str | None,
     as_json: bool,
 ) -> None:
     """Run what of a sweep is not done, and show the comparison of all its runs."""
@@ -170,6 +180,9 @@ def _carry_out(
         _check_picture(picture)
     if heatmap is not None and len(keys) != 2:
         raise RequestError(f"--heatmap shows exactly two --vary, one down and one across; got {len(keys)}")
+    tracker = _tracker(track)
+    if tracker is not None and root is None:
+        raise RequestError("--track writes beside the saved runs: give --out DIR too")
     planned = sweep.plan()
     missing = [run for run in planned if run.name not in done]
     check_plan(missing, aim.metric if aim is not None else "accuracy", data)
@@ -179,6 +192,8 @@ def _carry_out(
         results = run_sweep(
             planned, root=root, data_dir=data, observer=progress.observer, num_processes=jobs, done=done
         )
+    if root is not None:
+        _track(tracker, {root / run.name: result for run, result in zip(planned, results, strict=True)})
     labelled = group_by_settings(results, keys)
     comparison = Comparison.of(labelled, aim, sweep.rule)
     grid = Grid.of(results, keys, aim, sweep.rule) if len(keys) == 2 else None
@@ -210,9 +225,13 @@ def _carry_out(
 def list_(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="Only parts of this kind.")] = None,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The settings of this part.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the reference of all settings.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the parts a scenario can name, or the settings of one."""
+    if markdown:
+        _reference(bool(kind or name or as_json))
+        return
     from testbed.experiments.describe import part_line, part_settings
     from testbed.views.listings import catalogue_table, settings_table
 
@@ -225,6 +244,14 @@ def list_(
     found = {name: [catalogue.examined(entry) for entry in catalogue.entries(name).values()] for name in kinds}
     document = {kind: [part_line(entry) for entry in parts] for kind, parts in found.items()}
     _show(as_json, document, lambda console: console.print(catalogue_table(found)))
+
+
+def _reference(too_much: bool) -> None:
+    from testbed.views.reference import reference_page
+
+    if too_much:
+        raise RequestError("--markdown prints all kinds: give neither a kind nor --json with it")
+    sys.stdout.write(reference_page())
 
 
 @app.command()
@@ -420,6 +447,29 @@ def _scenario(
     for key, value in (("run.kernel", kernel), ("run.placement", placement), ("run.store", store)):
         chosen = chosen if value is None else chosen.set(key, value)
     return chosen
+
+
+def _tracker(name: str | None) -> "Tracker | None":
+    """Return the tracker of a name, if it can do its work here."""
+    from testbed.settings import component
+
+    if name is None:
+        return None
+    tracker: Tracker = component("tracker").read(name)
+    tracker.check()
+    return tracker
+
+
+def _track(tracker: "Tracker | None", runs: "Mapping[Path, RunResult]") -> list[Path]:
+    """Write the curves of saved runs beside them; return where."""
+    from testbed.experiments.tracking import tracked_directory
+
+    if tracker is None:
+        return []
+    folders = {tracked_directory(path, tracker.kind): run for path, run in runs.items() if run.tables}
+    for folder, run in folders.items():
+        _save(folder, lambda folder=folder, run=run: tracker.track(run, folder))  # type: ignore[misc]
+    return list(folders)
 
 
 def _check_picture(path: Path | None) -> None:

@@ -13,6 +13,7 @@ PROTOCOLS: Final[dict[str, str]] = {
     "partition": "testbed.learning.partition.rule:Partition",
     "placement": "testbed.learning.jobs:Placement",
     "slowdown": "testbed.devices.slowdown:Slowdown",
+    "tracker": "testbed.experiments.tracking:Tracker",
 }
 
 PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -24,6 +25,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "bernoulli-blocks": (
             "testbed.devices.availability:BernoulliBlocks",
             "there in each block of time with one probability, independently (our choice)",
+        ),
+        "trace": (
+            "testbed.devices.availability_trace:TraceAvailability",
+            "absences or presences from a table, or user states of FLASH (Yang et al. 2021)",
         ),
     },
     "dataset": {
@@ -224,6 +229,12 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "federation": (
             "algorithms.worlds.federation:Federation",
             "a server, its clients, one radio cell",
+        ),
+    },
+    "tracker": {
+        "tensorboard": (
+            "testbed.experiments.tensorboard_tracker:TensorboardTracker",
+            "an event file for TensorBoard",
         ),
     },
 }

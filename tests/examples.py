@@ -19,6 +19,8 @@ __all__ = ["EXAMPLES", "Example", "examples"]
 
 # 3 blocks of 400 links: Rayleigh fades, scaled to unit mean power.
 TRACE = str(Path(__file__).parent / "channels" / "fades.csv")
+# Who is away when, of 4 devices, in 100 s.
+ABSENCES = str(Path(__file__).parent / "testbed" / "devices" / "absences.csv")
 RADIO: dict[str, Any] = {"bandwidth_hz": "1 kHz", "power_w": 2, "noise_psd_w_per_hz": 1e-3}
 
 # kind -> name -> tables, as they would stand in a scenario.
@@ -48,6 +50,10 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"probability": 0.6, "block_s": 10},
             {"probability": 0, "block_s": 10},
             {"probability": 1, "block_s": 10},
+        ],
+        "trace": [
+            {"path": ABSENCES, "rows": "absences", "on_end": "wrap"},
+            {"path": ABSENCES, "rows": "presences", "length_s": "2 min", "start_s": 25, "on_end": "wrap"},
         ],
     },
     "dataset": {

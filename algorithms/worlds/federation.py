@@ -55,7 +55,9 @@ class Federation(Uploads):
         self.workload = workload
         self.algorithm: Algorithm = settings.algorithm
         devices, channel = settings.devices, settings.channel
-        self.absences = Absences(settings.availability, settings.fault, devices.count, simulation.stream)
+        self.absences = Absences(
+            settings.availability, settings.fault, devices.count, simulation.stream, simulation.horizon_s
+        )
         self.fleet = Fleet(simulation, devices, self.absences)
         self.cell = Cell(
             simulation, channel.uplink, channel.downlink, devices.count, workload.num_entries, self.absences

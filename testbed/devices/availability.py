@@ -1,13 +1,14 @@
 """Availability: when each device is there, as a pure function of time.
 
-A law of availability says who is there in block k, `[k T, (k + 1) T)`; explicit faults take a device away on
-top of it. Everything is a function of (device, time), so asking changes nothing and every alternative under
-one root seed meets the same absences.
+A law of availability says who is there in block k, `[k T, (k + 1) T)`, and which absences it knows beforehand
+(`availability_trace.py` reads them from a file); explicit faults take a device away on top of it. Everything is
+a function of (device, time), so asking changes nothing and every alternative under one root seed meets the same
+absences.
 """
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Final, Protocol, Self, TypeAlias
 
 import numpy as np
@@ -41,6 +42,10 @@ class Availability(Protocol):
         """Return who is there in a block, (num_devices,); `stream(block)` is the block's generator."""
         ...
 
+    def absences(self, num_devices: int, until_s: float) -> Mapping[int, Sequence[Interval]]:
+        """Return absences beside those of blocks: device -> intervals that begin before the end of the run [s]."""
+        ...
+
 
 class AlwaysAvailable(Part):
     """Everybody is there all the time; draws nothing."""
@@ -55,6 +60,10 @@ class AlwaysAvailable(Part):
     def present(self, block: int, num_devices: int, stream: BlockStream) -> BoolArray:
         """Return all true, (num_devices,)."""
         return np.ones(num_devices, dtype=np.bool_)
+
+    def absences(self, num_devices: int, until_s: float) -> dict[int, list[Interval]]:
+        """Return none: nobody leaves."""
+        return {}
 
 
 class BernoulliBlocks(Part):
@@ -73,6 +82,10 @@ class BernoulliBlocks(Part):
         """Return who is there in a block, (num_devices,)."""
         there: BoolArray = stream(block).random(num_devices) < self.probability
         return there
+
+    def absences(self, num_devices: int, until_s: float) -> dict[int, list[Interval]]:
+        """Return none: blocks say it all."""
+        return {}
 
 
 class FaultSettings(Settings):
@@ -103,10 +116,11 @@ class Absences:
     faults : absences on top of it; they may overlap.
     num_devices : size of the population.
     stream_fn : the run's streams; blocks are addressed by (AVAILABILITY, block).
+    until_s : the end of the run, for a law that must know it [s].
 
     Raises
     ------
-    RequestError : a fault of a device that does not exist.
+    RequestError : a fault of a device that does not exist, or a law that does not fit the run.
 
     >>> from testbed.streams import stream
     >>> fault = FaultSettings(device=1, start_s=10.0, end_s=20.0)
@@ -121,6 +135,7 @@ class Absences:
         faults: Iterable[FaultSettings],
         num_devices: int,
         stream_fn: Callable[..., np.random.Generator],
+        until_s: float = math.inf,
     ) -> None:
         self.num_devices = num_devices
         self._availability = availability
@@ -133,16 +148,19 @@ class Absences:
             if fault.device >= num_devices:
                 raise RequestError(f"fault.device = {fault.device}: must be below the number of devices, {num_devices}")
             intervals.setdefault(fault.device, []).append(fault.interval)
-        self._faults = {device: union(away) for device, away in intervals.items()}
+        for device, foreknown in availability.absences(num_devices, until_s).items():
+            intervals.setdefault(device, []).extend(foreknown)
+        intervals = {device: away for device, away in intervals.items() if away}
+        self._known = {device: union(away) for device, away in intervals.items()}
 
     @property
     def nobody_ever_leaves(self) -> bool:
         """Whether every device is there all the time."""
-        return not self._faults and math.isinf(self._length_s) and bool(self._mask(0).all())
+        return not self._known and math.isinf(self._length_s) and bool(self._mask(0).all())
 
     def is_available(self, device: int, time_s: float) -> bool:
         """Return whether a device is there at a time."""
-        faults = self._faults.get(device)
+        faults = self._known.get(device)
         if faults is not None and _covers(faults, time_s):
             return False
         return bool(self._mask(self._block(time_s))[device])
@@ -156,7 +174,7 @@ class Absences:
         ------
         RunFailure : the law decided the same for a million blocks and nothing bounds the search.
         """
-        faults = self._faults.get(device)
+        faults = self._known.get(device)
         if faults is None:
             return self._next_block_change_s(device, time_s, until_s)
         state, gone_from_s = self.is_available(device, time_s), _unending_from_s(faults)
@@ -176,7 +194,7 @@ class Absences:
     def intervals(self, devices: Iterable[int], until_s: float) -> dict[int, list[Interval]]:
         """Return when each of `devices` is away between 0 and a time, as disjoint intervals in order [s]."""
         chosen = sorted(set(devices))
-        away: dict[int, list[Interval]] = {device: clipped(self._faults.get(device, ()), until_s) for device in chosen}
+        away: dict[int, list[Interval]] = {device: clipped(self._known.get(device, ()), until_s) for device in chosen}
         # Block by block for all at once: a block's vector is drawn once, however large the population.
         for block, interval in self._blocks(until_s):
             for position in np.flatnonzero(~self._mask(block)[chosen]):
@@ -188,7 +206,7 @@ class Absences:
         absent_s = np.zeros(self.num_devices)
         for block, (start_s, end_s) in self._blocks(until_s):
             absent_s += (end_s - start_s) * ~self._mask(block)
-        for device, parts in self.intervals(self._faults, until_s).items():
+        for device, parts in self.intervals(self._known, until_s).items():
             absent_s[device] = duration_s(parts)
         return absent_s
 

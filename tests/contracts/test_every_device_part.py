@@ -80,7 +80,7 @@ def availability(request: pytest.FixtureRequest) -> Any:
 
 def absences(law: Availability, seed: int) -> Absences:
     away = [FaultSettings(device=1, start_s=33.0, end_s=47.0), FaultSettings(device=2, start_s=120.0)]
-    return Absences(law, away, NUM_DEVICES, streams(seed))
+    return Absences(law, away, NUM_DEVICES, streams(seed), FAR_S)
 
 
 @MANY
@@ -97,6 +97,15 @@ def test_who_is_there_is_a_function_of_device_and_block_and_a_further_device_cha
     assert present(num_devices).tobytes() == there.tobytes()
     assert present(num_devices + num_more)[:num_devices].tobytes() == there.tobytes()
     assert availability.block_length_s > 0
+
+
+@pytest.mark.parametrize("num_devices", [1, 3])
+def test_absences_known_beforehand_are_those_of_each_device_alone_and_begin_within_the_run(
+    availability: Availability, num_devices: int
+) -> None:
+    foreknown, fewer = availability.absences(NUM_DEVICES, 200.0), availability.absences(num_devices, 200.0)
+    assert fewer == {device: away for device, away in foreknown.items() if device < num_devices}
+    assert all(0 <= start_s < min(end_s, 200.0) for away in foreknown.values() for start_s, end_s in away)
 
 
 @MANY

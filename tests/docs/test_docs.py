@@ -1,13 +1,13 @@
 """The documentation is true: its columns, settings, code, commands and links are those of today's code."""
 
 import re
-import shlex
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from documents import DOCS, FENCE, PAGES, ROOT, blocks, commands, save_files
 from examples import examples
 from small import small_experiment, small_scenario
 from typer.main import get_command
@@ -30,21 +30,9 @@ from testbed.experiments.target import Rule, check_rule, parse_target
 from testbed.records import Schema
 from testbed.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCS = ROOT / "docs"
-PAGES = {str(page.relative_to(ROOT)): page for page in (*ROOT.glob("README.md"), *sorted(DOCS.rglob("*.md")))}
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 every_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
-
-
-def blocks(page: Path, *languages: str) -> Iterator[tuple[int, str]]:
-    """Yield the fenced blocks in these languages, each with the number of its first line."""
-    text = page.read_text(encoding="utf-8")
-    for match in FENCE.finditer(text):
-        if match[1] in languages:
-            yield text.count("\n", 0, match.start(2)), match[2]
 
 
 def section(page: Path, heading: str) -> str:
@@ -144,7 +132,15 @@ def test_every_setting_of_a_scenario_is_documented() -> None:
 
 def test_every_component_is_documented_with_its_settings() -> None:
     documented = table("\n" + section(DOCS / "how-to/write-a-scenario.md", "Components").split("```")[2])
-    for kind in set(catalogue.KINDS) - {"scenario", "algorithm", "world", "kernel", "placement", "reproduction"}:
+    for kind in set(catalogue.KINDS) - {
+        "scenario",
+        "algorithm",
+        "world",
+        "kernel",
+        "placement",
+        "reproduction",
+        "tracker",
+    }:
         (row,) = documented["profile" if kind == "device" else kind.replace("-", "_")]
         for name in catalogue.entries(kind):
             fields = [field for field in catalogue.load(kind, name).model_fields if field != "kind"]
@@ -167,7 +163,11 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @every_page
-def test_toml_blocks_are_scenarios_or_tables_of_one(page: Path) -> None:
+def test_toml_blocks_are_scenarios_or_tables_of_one(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_files(page)
     for _, text in blocks(page, "toml"):
         tables = tomllib.loads(text)
         if "project" in tables:
@@ -177,20 +177,10 @@ def test_toml_blocks_are_scenarios_or_tables_of_one(page: Path) -> None:
         resolve({**base, **tables})
 
 
-def commands(page: Path) -> Iterator[list[str]]:
-    """Yield the words after `testbed` of every such command line in the page's shell blocks."""
-    for _, text in blocks(page, "sh", "console"):
-        for line in text.replace("\\\n", " ").splitlines():
-            lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars=True)
-            lexer.whitespace_split = True
-            words = list(lexer)
-            if words and Path(words[0]).name == "testbed":
-                ends = [place for place, word in enumerate(words) if re.fullmatch(r"[|&;<>()]+", word)]
-                yield words[1 : min(ends, default=len(words))]
-
-
 @every_page
-def test_commands_are_accepted(page: Path) -> None:
+def test_commands_are_accepted(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_files(page)
     written: dict[str, str] = {}  # files that `testbed new` wrote, and the scenario they started from
     for verb, *words in commands(page):
         options = {word.partition("=")[0] for word in words if word.startswith("--")}
@@ -242,4 +232,4 @@ def test_relative_links_resolve(page: Path) -> None:
 def test_every_page_is_in_the_table_of_contents() -> None:
     contents = DOCS / "README.md"
     linked = {(DOCS / link.partition("#")[0]).resolve() for link in LINK.findall(contents.read_text(encoding="utf-8"))}
-    assert not set(DOCS.rglob("*.md")) - linked - {contents}
+    assert not set(PAGES.values()) - linked - {contents, ROOT / "README.md"}

@@ -20,6 +20,19 @@ REDUCED: dict[str, dict[str, Any]] = {
         "POWER_CONTROLS": ("ideal", "full-power"),
         "GROUPINGS": ("single", {"kind": "tier", "num_groups": 2}),
     },
+    "02_comparing.ipynb": {
+        "SEEDS": (0, 1),
+        "GRID_SEEDS": (0,),
+        "HORIZON_S": 150.0,
+        "POWER_CONTROLS": ("air-fedga", "ideal"),
+        "GROUPINGS": ("single", {"kind": "tier", "num_groups": 2}),
+    },
+    "03_reading_a_timeline.ipynb": {
+        "HORIZON_S": 250.0,
+        "NUM_ASKED": (40, 39),
+        "BANDWIDTHS_HZ": (3.6e3, 36e3),
+        "SHOWN_S": 100.0,
+    },
 }
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS.values(), ids=NOTEBOOKS)

@@ -99,6 +99,30 @@ def test_a_run_is_traced_and_blamed(command: Command, tmp_path: Path) -> None:
     assert "Last of its round" not in command("show", "one")
 
 
+def test_curves_are_written_beside_the_saved_runs_for_a_tracker(command: Command, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="the package tensorboard is not installed")
+    assert "curves in" in command("run", "air-fedga", *SMALL, "--out", "runs/one", "--track", "tensorboard")
+    (events,) = (tmp_path / "runs/tensorboard/one").iterdir()
+    assert "tfevents" in events.name
+    vary = ["--vary", "algorithm.kind=air-fedga,fedavg", "--seeds", "0"]
+    command("compare", "air-fedga", *SMALL, *vary, "--out", "sweep", "--track", "TensorBoard", "--json")
+    found = sorted(path.parent.name for path in (tmp_path / "sweep/tensorboard").rglob("*tfevents*"))
+    assert found == ["air-fedga-seed-0", "fedavg-seed-0"]
+    assert len(json.loads(command("ls", ".", "--json"))["runs"]) == 3
+
+
+def test_a_tracker_that_cannot_write_is_refused_before_the_run(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "tensorboard" in command("run", "air-fedga", *SMALL, "--track", "tensorbord", code=2)
+    vary = ["--vary", "algorithm.kind=air-fedga,fedavg", "--track", "tensorboard"]
+    monkeypatch.setattr("testbed.experiments.tensorboard_tracker.find_spec", lambda name: None)
+    assert "airwan[tensorboard]" in command("compare", "air-fedga", *SMALL, *vary, "--out", "sweep", code=2)
+    monkeypatch.setattr("testbed.experiments.tensorboard_tracker.find_spec", lambda name: name)
+    assert "--out" in command("compare", "air-fedga", *SMALL, *vary, code=2)
+    assert left_behind(tmp_path) == []
+
+
 def test_a_timeline_outside_the_run_leaves_no_file(command: Command, tmp_path: Path) -> None:
     command("run", "air-fedga", *SMALL, "--out", "one", "--json")
     before = left_behind(tmp_path)

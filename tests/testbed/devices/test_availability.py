@@ -96,6 +96,9 @@ def test_block_k_starts_at_k_times_its_length_and_no_earlier(block_s: float, blo
             asked.append(block)
             return np.ones(num_devices, dtype=bool)
 
+        def absences(self, num_devices: int, until_s: float) -> dict[int, list[tuple[float, float]]]:
+            return {}
+
     one = Absences(Law(), [], 1, streams(0))
     start_s = block * block_s
     one.is_available(0, start_s)
