@@ -14,10 +14,11 @@ __all__ = ["finding_view"]
 
 _NOTHING: Final = "-"
 _WHOLE_FROM: Final = 100.0
+_SHORT_BELOW: Final = 0.01
 
 
 def finding_view(finding: Finding) -> Group:
-    """Return a finding as it is printed: numbers to three digits or to whole ones, a dash where there is nothing."""
+    """Return a finding as it is printed: numbers to two or three digits, or to whole ones, a dash where there is nothing."""
     table = Table(title=Text(finding.title, style="bold"), title_justify="left", box=SIMPLE_HEAD)
     for position, column in enumerate(finding.columns):
         table.add_column(Text(column), justify="right" if position else "left", overflow="fold", no_wrap=not position)
@@ -32,4 +33,6 @@ def _words(cell: Cell) -> str:
         return _NOTHING
     if isinstance(cell, str):
         return cell
-    return f"{cell:.0f}" if abs(cell) >= _WHOLE_FROM else f"{cell:.3g}"
+    if abs(cell) >= _WHOLE_FROM:
+        return f"{cell:.0f}"
+    return f"{cell:.3g}" if abs(cell) >= _SHORT_BELOW else f"{cell:.2g}"

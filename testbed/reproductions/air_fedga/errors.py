@@ -34,8 +34,8 @@ def find(setting: Setting) -> Finding:
         rule = _build(name)
         measured = [_errors(rule, snr_db, num_draws) for snr_db in _SNRS_DB]
         largest = max(abs(_standard_errors(real, said)) for real, said in measured)
-        rows.append((f"{name}, measured", *(float(np.mean(real)) for real, _ in measured), largest))
-        rows.append(("  its closed form", *(float(np.mean(said)) for _, said in measured), None))
+        rows.append((name, *(_mean(real) for real, _ in measured), largest))
+        rows.append(("  its closed form", *(_mean(said) for _, said in measured), None))
     return Finding(
         title=f"Aggregation error (NMSE) against SNR; {_NUM_MEMBERS} members, Rayleigh, mean of {num_draws} draws",
         columns=("power control", *(f"{snr_db:g} dB" for snr_db in _SNRS_DB), "miss [SE]"),
@@ -91,6 +91,11 @@ def _signals(model: str, rng: np.random.Generator) -> npt.NDArray[np.float64]:
         return np.asarray(_COMMON + own / np.std(own, axis=1, keepdims=True))
     own /= np.linalg.norm(own, axis=1, keepdims=True)
     return own
+
+
+def _mean(errors: npt.NDArray[np.float64]) -> float:
+    mean = float(np.mean(errors))
+    return mean if mean > _ROUNDING else 0.0
 
 
 def _standard_errors(measured: npt.NDArray[np.float64], predicted: npt.NDArray[np.float64]) -> float:

@@ -54,11 +54,11 @@ def find(setting: Setting) -> Finding:
     rows = [_row(planned[number], results[number]) for number in range(len(planned))]
     return Finding(
         title=f"Time to {_TARGET:.0%} on MNIST in the paper's setting [s], seed {seed}",
-        columns=("method, local steps, rate", "paper", "first", "smoothed", "stable", "best", "NMSE", "staleness"),
+        columns=("method, steps x rate", "paper", "first", "smoothed", "stable", "best", "NMSE", "stale"),
         rows=tuple(rows),
         notes=(
             f"-: not reached. Runs end {_MARGIN_S:g} s after the smoothed target, or at 4000 s (five steps: 2000 s); "
-            "stable means until then. best: highest accuracy seen; NMSE: mean aggregation error.",
+            "stable means until then. best: highest accuracy seen; NMSE and stale: means of error and staleness.",
             "One seed: the differences between methods have no interval.",
         ),
         left_out=(
