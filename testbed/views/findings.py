@@ -18,7 +18,7 @@ _SHORT_BELOW: Final = 0.01
 
 
 def finding_view(finding: Finding) -> Group:
-    """Return a finding as it is printed: numbers to two or three digits, or to whole ones, a dash where there is nothing."""
+    """Return a finding as it is printed: numbers to two or three digits or to whole ones, a dash for nothing."""
     table = Table(title=Text(finding.title, style="bold"), title_justify="left", box=SIMPLE_HEAD)
     for position, column in enumerate(finding.columns):
         table.add_column(Text(column), justify="right" if position else "left", overflow="fold", no_wrap=not position)
