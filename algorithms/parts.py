@@ -6,7 +6,7 @@ __all__ = ["PARTS", "PROTOCOLS"]
 
 # What a part of a kind must have, whoever brings it: kind -> module:protocol.
 PROTOCOLS: Final[dict[str, str]] = {
-    "algorithm": "algorithms.worlds.federation:Algorithm",
+    "algorithm": "algorithms.worlds.algorithm:AnyAlgorithm",
     "grouping": "algorithms.grouping.problem:Grouping",
     "payload": "algorithms.payload.model:Payload",
     "power-control": "algorithms.power_control.plan:PowerControl",
@@ -15,6 +15,42 @@ PROTOCOLS: Final[dict[str, str]] = {
 
 PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "algorithm": {
+        "async-local-sgd": (
+            "algorithms.cross_region.async_local_sgd:AsyncLocalSGD",
+            "regions at their own pace, a server applies each pseudo-gradient on arrival (Liu et al., 2024)",
+        ),
+        "cocodc": (
+            "algorithms.cross_region.cocodc:CoCoDC",
+            "streaming with delay compensation and adaptive transmission (Zhu et al., 2025)",
+        ),
+        "dc-asgd": (
+            "algorithms.cross_region.dc_asgd:DCASGD",
+            "asynchronous gradients between regions, compensated for their delay (Zheng et al., ICML 2017)",
+        ),
+        "ddp": (
+            "algorithms.cross_region.ddp:DDP",
+            "gradients averaged between regions in every step, synchronous (textbook)",
+        ),
+        "diloco": (
+            "algorithms.cross_region.diloco:DiLoCo",
+            "H local steps, one blocking exchange, one outer step (Douillard et al., 2023)",
+        ),
+        "eager": (
+            "algorithms.cross_region.eager_diloco:EagerDiLoCo",
+            "diloco with the others' contribution a round late, one's own at once (Kale et al., 2025)",
+        ),
+        "local-sgd": (
+            "algorithms.cross_region.local_sgd:LocalSGD",
+            "H local steps between regions, then the average (Stich, ICLR 2019)",
+        ),
+        "overlapped-diloco": (
+            "algorithms.cross_region.overlapped_diloco:OverlappedDiLoCo",
+            "diloco with every outer step a round late (baseline in Kale et al., 2025)",
+        ),
+        "streaming-diloco": (
+            "algorithms.cross_region.streaming_diloco:StreamingDiLoCo",
+            "fragments exchanged in turn while training goes on, then blended (Douillard et al., 2025)",
+        ),
         "air-fedavg": (
             "algorithms.over_the_air.air_fedavg:AirFedavg",
             "everybody over the air at once, synchronous (baseline in Ma et al., IPDPS 2025)",

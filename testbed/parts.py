@@ -230,6 +230,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "algorithms.worlds.federation:Federation",
             "a server, its clients, one radio cell",
         ),
+        "regions": (
+            "algorithms.worlds.regions:Regions",
+            "replicas of a model in data centres, joined by a wide-area network",
+        ),
     },
     "tracker": {
         "tensorboard": (

@@ -32,6 +32,38 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"power_control": "air-fedavg-horizon"},
             {"selection": "energy-aware"},
         ],
+        "async-local-sgd": [
+            {"sync_every": 6},
+            {
+                "sync_every": 6,
+                "dynamic_local_steps": True,
+                "staleness_exponent": 0.5,
+                "grace_s": 0.5,
+                "outer_optimizer": "delayed-nesterov",
+            },
+        ],
+        "cocodc": [
+            {"sync_every": 6, "num_fragments": 2, "fragment_sync_delay": 2},
+            {
+                "sync_every": 6,
+                "num_fragments": 2,
+                "fragment_sync_delay": 2,
+                "schedule": "apply-anchored",
+                "compensation": "curvature-const",
+                "codec": "e3m0",
+                "error_feedback": True,
+            },
+        ],
+        "dc-asgd": [{}, {"strength_rule": "constant", "server_region": 1}],
+        "ddp": [{}, {"overlap_fraction": 0.5, "codec": "bf16"}],
+        "diloco": [{"sync_every": 6}, {"sync_every": 5, "codec": "int8"}],
+        "eager": [{"sync_every": 6}, {"sync_every": 4, "overlap_rounds": 2}],
+        "local-sgd": [{"sync_every": 6}],
+        "overlapped-diloco": [{"sync_every": 6}],
+        "streaming-diloco": [
+            {"sync_every": 6, "num_fragments": 2, "fragment_sync_delay": 2},
+            {"sync_every": 6, "num_fragments": 3, "fragment_sync_delay": None, "schedule": "send-anchored"},
+        ],
         "air-fedga": [{}, {"payload": "delta", "grouping": {"kind": "tier", "num_groups": 3}}],
         "dynamic": [{}, {"payload": "delta", "selection": {"kind": "energy-aware", "max_fraction": 0.5}}],
         "fedavg": [

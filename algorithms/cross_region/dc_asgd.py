@@ -53,6 +53,7 @@ class _Arrival:
 class DCASGD(Part):
     """Asynchronous SGD with delay compensation: one gradient a message."""
 
+    world: ClassVar[str] = "regions"
     kind: str = "dc-asgd"
     strength: Annotated[float, Field(ge=0)] | None = None  # lam, or lam0 where adaptive; None: 0.04, or 2
     strength_rule: Literal["constant", "adaptive"] = "adaptive"  # whether lam follows the mean square of the gradients

@@ -27,6 +27,7 @@ _BACKWARD_SHARE: Final = 2.0 / 3.0
 class DDP(Part):
     """Data parallelism: the gradients of every inner step are averaged before it is made."""
 
+    world: ClassVar[str] = "regions"
     kind: str = "ddp"
     overlap_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0  # o: share of an exchange hidden by the backward pass
     codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]

@@ -15,7 +15,7 @@ Fragments that are not sent train on locally and never block.
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import numpy as np
 from channels.codecs.codec import Codec
@@ -53,6 +53,7 @@ class _Flight:
 class FragmentSync(Part):
     """The base of the methods that exchange fragments in turn and overlap the exchange with training."""
 
+    world: ClassVar[str] = "regions"
     sync_every: Annotated[int, Field(ge=1)] = STREAMING_STEPS  # H: inner steps in which every fragment has its turn
     num_fragments: Annotated[int, Field(ge=1)] = 4  # K
     fragment_sync_delay: Annotated[int, Field(ge=0)] | None = 5  # tau: inner steps a transfer may take; None: as needed

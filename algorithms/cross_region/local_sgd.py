@@ -5,14 +5,14 @@ It is DiLoCo with an outer optimiser of learning rate 1 and no momentum: G <- me
 
 from typing import Annotated
 
-from algorithms.cross_region.diloco import DiLoCo
+from algorithms.cross_region.rounds import Rounds
 from algorithms.outer_optimizer.protocol import OuterOptimizer
 from testbed.settings import component
 
 __all__ = ["LocalSGD"]
 
 
-class LocalSGD(DiLoCo):
+class LocalSGD(Rounds):
     """Local SGD: rounds of `sync_every` inner steps, then the replicas are averaged."""
 
     kind: str = "local-sgd"

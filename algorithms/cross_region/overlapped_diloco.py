@@ -8,24 +8,26 @@ a round has learnt is thrown away when it ends. With the same H it is far behind
 million parameters, Kale et al., arXiv 2502.12996): a baseline that shows what an overlap must repair.
 """
 
-from typing import ClassVar
+from typing import Annotated
 
 from algorithms.cross_region.anchor import Anchor
 from algorithms.cross_region.contributions import Contributions
-from algorithms.cross_region.diloco import DiLoCo
+from algorithms.cross_region.rounds import Rounds
+from algorithms.outer_optimizer.protocol import OuterOptimizer
 from algorithms.worlds.exchange import Exchange
 from algorithms.worlds.regions import Regions
 from algorithms.worlds.replica import Replica
+from testbed.settings import component
 from testbed.simulation import Process
 
 __all__ = ["OverlappedDiLoCo"]
 
 
-class OverlappedDiLoCo(DiLoCo):
+class OverlappedDiLoCo(Rounds):
     """Naive overlap: rounds of `sync_every` inner steps, each outer step a round late."""
 
     kind: str = "overlapped-diloco"
-    reads_trained_values: ClassVar[bool] = False
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = "nesterov"  # type: ignore[assignment]
 
     def train(self, world: Regions, replica: Replica, anchor: Anchor, out: Contributions) -> Process:
         """The life of one region."""

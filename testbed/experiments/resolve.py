@@ -207,6 +207,7 @@ def resolve(document: Mapping[str, Any], overrides: Sequence[Override] = ()) -> 
     training = validated(lambda: TrainingSettings.model_validate(tables["training"]), "training")
     rest = {name: table for name, table in tables.items() if name not in _KNOWN_TABLES}
     rest["algorithm"] = _selected_algorithm(rest.get("algorithm"))
+    _check_world(rest["algorithm"], header.world)
     world = validated(lambda: world_class.Settings.model_validate(rest))
     learning_rate = _learning_rate(training, world.algorithm.kind)
     resolved = {
@@ -244,6 +245,13 @@ def _selected_algorithm(table: Any) -> Any:
             raise RequestError(f"algorithm.{name} = {settings!r}: must be a table of that method's settings")
         parts[catalogue.canonical(name)] = _method(name, settings)
     return parts.get(selected) or _method(selected, {})
+
+
+def _check_world(algorithm: Any, world: str) -> None:
+    """Refuse a method of another world; one that names none is for a federation."""
+    at_home = catalogue.canonical(getattr(algorithm, "world", "federation"))
+    if at_home != catalogue.canonical(world):
+        raise RequestError(f"algorithm.kind = {algorithm.kind!r} is a method for the world {at_home!r}, not {world!r}")
 
 
 def _method(name: str, settings: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""The contract of every registered algorithm, on a cell with fading, noise, absences and unequal devices."""
+"""The contract of every registered algorithm of a federation, on a cell with fading, noise, absences, unequal devices."""
 
 import itertools
 import os
@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 import torch
 from examples import Example, examples
-from small import small_experiment, small_scenario
+from small import of_world, small_experiment, small_scenario
 
-from testbed import catalogue
 from testbed.experiments.blame import blame
 from testbed.experiments.result import RunResult
 from testbed.experiments.run import Experiment, execute
 
-ALGORITHMS = sorted(catalogue.entries("algorithm"))
-READING = [example for example in examples("algorithm") if example.build().reads_trained_values]
-NOT_READING = [example for example in examples("algorithm") if not example.build().reads_trained_values]
+ALGORITHMS = of_world("federation")
+EXAMPLES = [example for example in examples("algorithm") if example.name in ALGORITHMS]
+READING = [example for example in EXAMPLES if example.build().reads_trained_values]
+NOT_READING = [example for example in EXAMPLES if not example.build().reads_trained_values]
 FAULTY: dict[str, Any] = {
     "run__horizon_s": 300.0,
     "availability": {"kind": "bernoulli-blocks", "probability": 0.9, "block_s": 20.0},
