@@ -212,6 +212,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
     },
     "slowdown": {
+        "listed": (
+            "testbed.devices.slowdown:ListedSlowdown",
+            "slower by factors stated device by device, repeated if there are fewer (our choice)",
+        ),
         "none": (
             "testbed.devices.slowdown:NoSlowdown",
             "every device as fast as its profile (limit case)",

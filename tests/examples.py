@@ -163,7 +163,11 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "fastest": [{"num_clients": 1}, {"num_clients": 3}],
         "random": [{"num_clients": 3}, {"fraction": 0.1}, {"fraction": 1}],
     },
-    "slowdown": {"pareto": [{"shape": 1.2, "cap": 30}], "uniform": [{"low": 1, "high": 10}]},
+    "slowdown": {
+        "listed": [{"by_device": [1, 1.5, 4]}],
+        "pareto": [{"shape": 1.2, "cap": 30}],
+        "uniform": [{"low": 1, "high": 10}],
+    },
 }
 
 

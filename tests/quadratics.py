@@ -53,7 +53,7 @@ def _descend(chunk: Chunk) -> Sequence[Output]:
     for job in chunk.jobs:
         theta = job.parameters.astype(np.float64)
         if isinstance(job, GradientJob):
-            outputs.append(GradientOutput(Descent.step(job.client, theta).astype(np.float32), 0.0))
+            outputs.append(GradientOutput((Descent.step(job.client, theta) / ETA).astype(np.float32), 0.0))
             continue
         assert isinstance(job, TrainingJob)
         for _ in range(job.num_steps):

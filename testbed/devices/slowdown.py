@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from testbed.settings import Part
 
-__all__ = ["FloatArray", "NoSlowdown", "ParetoSlowdown", "Slowdown", "UniformSlowdown"]
+__all__ = ["FloatArray", "ListedSlowdown", "NoSlowdown", "ParetoSlowdown", "Slowdown", "UniformSlowdown"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 PositiveFloat = Annotated[float, Field(gt=0)]
@@ -35,6 +35,17 @@ class NoSlowdown(Part):
     def factors(self, num_devices: int, rng: np.random.Generator) -> FloatArray:
         """Return ones, (num_devices,)."""
         return np.ones(num_devices)
+
+
+class ListedSlowdown(Part):
+    """Factors as somebody states them, device by device and then from the first again; draws nothing."""
+
+    kind: str = "listed"
+    by_device: Annotated[tuple[Annotated[float, Field(ge=1)], ...], Field(min_length=1)]  # kappa of device 0, 1, ...
+
+    def factors(self, num_devices: int, rng: np.random.Generator) -> FloatArray:
+        """Return the factors, (num_devices,)."""
+        return np.resize(np.array(self.by_device), num_devices)
 
 
 class UniformSlowdown(Part):
