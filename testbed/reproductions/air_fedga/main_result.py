@@ -108,9 +108,13 @@ def _row(planned: PlannedRun, run: RunResult) -> tuple[Cell, ...]:
         _PAPER_S[run.algorithm],
         *times_s,
         float(np.max(accuracies)) if len(accuracies) else None,
-        causes["aggregation_nmse_mean"],
-        causes["staleness_mean"],
+        _rounded(causes["aggregation_nmse_mean"], 3),
+        _rounded(causes["staleness_mean"], 2),
     )
+
+
+def _rounded(value: float | None, num_decimals: int) -> float | None:
+    return None if value is None else round(value, num_decimals)
 
 
 SECTION = Section("main", "How long to 80 % in the paper's own setting (headline)?", 28.0, find, needs_data=("mnist",))
