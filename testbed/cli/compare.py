@@ -107,11 +107,12 @@ def _carry_out(
     from testbed.experiments.summary import Comparison, group_by_settings
     from testbed.experiments.sweep import run_sweep
     from testbed.experiments.target import parse_target
+    from testbed.views.comparison import comparison_tables
     from testbed.views.curves import plot_curves
     from testbed.views.grid_table import GridTable
     from testbed.views.heatmap import plot_heatmap
     from testbed.views.progress import progress_bar
-    from testbed.views.tables import causes_tables, comparison_tables
+    from testbed.views.tables import causes_tables
 
     aim = parse_target(sweep.target)
     keys = [variation.key for variation in sweep.variations]
