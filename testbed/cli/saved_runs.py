@@ -36,6 +36,7 @@ def show(
     from testbed.experiments.describe import describe, setting_differences
     from testbed.experiments.store import load_run
     from testbed.views.blame import blame_tables
+    from testbed.views.region_lanes import entity_names
     from testbed.views.tables import differences_table, run_table
 
     loaded = [load_run(path) for path in runs]
@@ -46,7 +47,7 @@ def show(
         for at, result in enumerate(loaded):
             console.print(run_table(result))
             if with_blame:
-                console.print(blame_tables(blames[at]))
+                console.print(blame_tables(blames[at], entity_names(result)))
         if len(loaded) > 1:
             console.print(differences_table(differences, [str(path) for path in runs]))
 

@@ -38,12 +38,14 @@ def explain(run: RunResult) -> dict[str, float | None]:
     """
     elapsed_s = run.elapsed_s
     num_versions = len(run.column("version", "version"))
+    # What regions hand to a server at their own pace has its staleness in the table `contribution`.
+    staleness = run.column("contribution" if run.between_regions else "version", "staleness")
     shares = run.column("group", "share")
     progress = float(np.sum(run.column("version", "progress_norm")))
     alignment = _mean(run.column("aggregation", "alignment"))
     return {
-        "staleness_mean": _mean(run.column("version", "staleness")),
-        "staleness_max": float(np.max(run.column("version", "staleness"))) if num_versions else None,
+        "staleness_mean": _mean(staleness),
+        "staleness_max": float(np.max(staleness)) if len(staleness) else None,
         "num_groups": float(len(shares)) if len(shares) else None,
         "label_distance_mean": _ratio(float(shares @ run.column("group", "label_distance")), float(np.sum(shares))),
         "shrinkage_mean": None if alignment is None else 1 - alignment,
@@ -135,7 +137,9 @@ def time_covered(start_s: npt.NDArray[np.float64], end_s: npt.NDArray[np.float64
 
 
 def _syncs(run: RunResult) -> dict[str, float | None]:
-    per_fragment = np.bincount(run.column("sync", "fragment").astype(np.int64))
+    fragments = run.column("sync", "fragment").astype(np.int64)
+    # The whole model is fragment -1; a fragment below the highest that was never synchronised counts as well.
+    per_fragment = np.bincount(fragments - min(0, int(np.min(fragments, initial=0))))
     asked_s, start_s, end_s = (run.column("sync", name) for name in ("asked_s", "start_s", "end_s"))
     return {
         "syncs_per_fragment_mean": _mean(per_fragment),

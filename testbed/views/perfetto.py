@@ -30,7 +30,7 @@ import numpy.typing as npt
 from testbed.errors import RequestError
 from testbed.experiments.result import RunResult
 from testbed.records import NO_CAUSE
-from testbed.views.region_lanes import COLLECTIVE, link_names, region_names
+from testbed.views.region_lanes import COLLECTIVE, entity_names, region_names
 
 __all__ = ["trace_events", "trace_text"]
 
@@ -96,7 +96,7 @@ def _pieces(events: Iterable[Event], about: Mapping[str, Any]) -> Iterator[str]:
 
 def _events(run: RunResult, first_s: float, last_s: float) -> Iterator[Event]:
     slices = [*_span_slices(run, first_s, last_s), *_received_slices(run, first_s, last_s)]
-    tracks = _Tracks(slices, _groups(run), _names(run), {COLLECTIVE} if run.between_regions else {_UPLINK})
+    tracks = _Tracks(slices, _groups(run), entity_names(run), {COLLECTIVE} if run.between_regions else {_UPLINK})
     yield from tracks.names()
     yield from _drawn(run, slices, tracks)
     yield from _counters(run, tracks, first_s, last_s)
@@ -144,11 +144,6 @@ def _groups(run: RunResult) -> dict[str, int]:
     """Return device -> its group, where groups were formed."""
     clients, groups = run.column("membership", "client").tolist(), run.column("membership", "group").tolist()
     return {f"device-{int(client)}": int(group) for client, group in zip(clients, groups, strict=True)}
-
-
-def _names(run: RunResult) -> dict[str, str]:
-    """Return entity -> name of the entities that have one beside their own, in order."""
-    return {f"device-{region}": name for region, name in region_names(run).items()} | link_names(run)
 
 
 class _Tracks:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from testbed.experiments.result import RunResult
 
-__all__ = ["COLLECTIVE", "coverage", "fragments_of", "link_names", "region_names"]
+__all__ = ["COLLECTIVE", "coverage", "entity_names", "fragments_of", "link_names", "region_names"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -43,6 +43,11 @@ def link_names(run: RunResult) -> dict[str, str]:
         return order.get(source, len(order)), source, order.get(target, len(order)), target
 
     return {entity: " → ".join(name for name in links[entity] if name) for entity in sorted(links, key=place)}
+
+
+def entity_names(run: RunResult) -> dict[str, str]:
+    """Return entity -> name of the regions and links, in their order; empty for a run that is not between regions."""
+    return {f"device-{region}": name for region, name in region_names(run).items()} | link_names(run)
 
 
 def fragments_of(run: RunResult) -> Mapping[tuple[float, float], int]:

@@ -28,6 +28,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 STALL: Final = "#E5001F"
 _COMPUTE: Final = "#7FA6C9"
 _LINK: Final = "#3B4A54"
+_WHOLE: Final = "#009E73"  # a collective of the whole model
 _ABSENT: Final = "#B0B0B0"
 _PALE: Final = "#EFF3F7"
 _QUEUE: Final = "#E69F00"
@@ -150,7 +151,8 @@ def _draw_collective(canvas: _Canvas, spans: _Spans, run: RunResult, top: float)
     layers = []
     for fragment in np.unique(fragments):
         own = fragments == fragment
-        layers.append((colour_of(int(fragment)) if fragment >= 0 else _LINK, canvas.part((start_s[own], end_s[own]))))
+        colour = colour_of(int(fragment)) if fragment >= 0 else _WHOLE
+        layers.append((colour, canvas.part((start_s[own], end_s[own]))))
     y = top + _COLLECTIVE / 2
     canvas.lane(y, 0.82 * _COLLECTIVE, layers)
     for (first_s, last_s), fragment in zip(pairs, fragments.tolist(), strict=True):

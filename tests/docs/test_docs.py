@@ -19,7 +19,7 @@ from testbed import catalogue
 from testbed.cli import DEFAULT_SCENARIO, app
 from testbed.devices.availability import FaultSettings
 from testbed.devices.fleet import FleetSettings
-from testbed.experiments.blame import BLAMED
+from testbed.experiments.blamed_path import BLAMED
 from testbed.experiments.explanation import explain
 from testbed.experiments.overrides import parse_override
 from testbed.experiments.resolve import DataSettings, Header, RunSettings, TrainingSettings, resolve
