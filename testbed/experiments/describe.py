@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from testbed import catalogue
 from testbed.errors import RequestError
+from testbed.experiments.explanation import explain
 from testbed.experiments.result import COSTS, RunResult
-from testbed.experiments.summary import explain
 from testbed.settings import Part
 
 __all__ = [
     "describe",
+    "final_metrics",
     "median_explanation",
     "part_line",
     "part_settings",
@@ -22,7 +23,8 @@ __all__ = [
     "varied_settings",
 ]
 
-_FINAL_METRICS = ("accuracy", "loss", "client_accuracy_p10")
+_OF_CLASSIFIERS: Final = ("accuracy", "loss", "client_accuracy_p10")
+_OF_LANGUAGE_MODELS: Final = ("perplexity", "loss", "accuracy")
 
 
 def describe(run: RunResult) -> dict[str, Any]:
@@ -37,11 +39,19 @@ def describe(run: RunResult) -> dict[str, Any]:
         "status": run.meta.get("status"),
         "error": run.meta.get("error"),
         "simulated_s": run.elapsed_s,
-        "num_versions": len(run.column("version", "version")),
-        "final": {name: run.final(name) for name in _FINAL_METRICS},
+        "num_versions": run.num_versions,
+        "final": {name: run.final(name) for name in final_metrics(run)},
         "total": {name: float(total[-1]) if len(total) else 0.0 for name, total in totals.items()},
         "explanation": explain(run),
     }
+
+
+def final_metrics(run: RunResult) -> list[str]:
+    """Return the metrics whose final values sum a run up, those of single classes left out."""
+    evaluated = sorted({str(name) for name in run.column("evaluation", "metric")})
+    first = _OF_LANGUAGE_MODELS if "perplexity" in evaluated else _OF_CLASSIFIERS
+    others = [name for name in evaluated if name not in first and not name.startswith("accuracy_class_")]
+    return [*first, *others]
 
 
 def median_explanation(runs: Sequence[RunResult]) -> dict[str, float | None]:

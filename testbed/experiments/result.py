@@ -1,8 +1,11 @@
 """One run as it is saved and read: its settings, its seed and its rows.
 
 Everything a table, a curve or a timeline shows is a function of these rows; nothing here looks at a
-simulation. Costs are the uplink's: what the server radiates or sends down has `source = "server"` and is not
-counted in them.
+simulation. Costs of a cell are the uplink's: what the server radiates or sends down has `source = "server"` and is not
+counted in them. Traffic over a WAN is all that was put on it, whoever sent it.
+
+A version counts what a method does once for everybody: rounds (global updates) in a federation, inner steps between
+regions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,6 +32,7 @@ FINAL_EVALUATIONS: Final = 5
 COSTS: Final = {
     "channel_uses": ("transfer", "channel_uses"),
     "bits_up": ("transfer", "bits"),
+    "bits_wan": ("flow", "bits"),
     "energy_tx_j": ("transfer", "energy_tx_j"),
     "energy_compute_j": ("training", "energy_compute_j"),
 }
@@ -99,6 +103,22 @@ class RunResult:
         return self.setting("run.horizon_rounds")  # type: ignore[no-any-return]
 
     @property
+    def between_regions(self) -> bool:
+        """Whether regions over a WAN trained, not the clients of a server."""
+        return "region" in self.tables
+
+    @property
+    def num_versions(self) -> int:
+        """The latest version on record: rounds of a federation, steps of regions; 0 if nothing came of the run."""
+        columns = [self.column(table, "version") for table in ("version", "evaluation")]
+        return max((int(np.max(column)) for column in columns if len(column)), default=0)
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """Those of `COSTS` of which this run kept rows, be there none."""
+        return tuple(name for name, (table, _) in COSTS.items() if table in self.tables)
+
+    @property
     def elapsed_s(self) -> float:
         """The simulated time over which the run was watched [s]: of its devices, else up to its last row."""
         clocks = [("device", "elapsed_s"), ("evaluation", "time_s"), ("span", "end_s")]
@@ -144,6 +164,17 @@ class RunResult:
         if len(metrics) and not rows.any():
             raise unknown_name("metric", metric, {str(name) for name in metrics})
         return self.column("evaluation", "time_s")[rows], self.column("evaluation", "value")[rows]
+
+    def versions(self, metric: str) -> Floats:
+        """Return the version that each value of `series` is of, `(n,)`; errors as there."""
+        self.series(metric)
+        rows = np.asarray(self.column("evaluation", "metric") == metric, dtype=bool)
+        return self.column("evaluation", "version")[rows].astype(np.float64)
+
+    def version_at(self, metric: str, time_s: float) -> float:
+        """Return the version that was evaluated last at or before a time; 0 before any; errors as for `series`."""
+        before = np.flatnonzero(self.series(metric)[0] <= time_s)
+        return float(self.versions(metric)[before[-1]]) if len(before) else 0.0
 
     def final(self, metric: str) -> float | None:
         """Return the mean of the last five evaluations of a metric, or None if it was never evaluated."""

@@ -1,16 +1,16 @@
-"""The answer in one table: alternatives compared over seeds, and the causes of one run's result.
+"""The answer in one table: alternatives compared over seeds.
 
 A comparison takes runs labelled by what was varied. The first alternative is the reference of the speed-ups and of
 the tests, which are paired over seeds. A run counts as reached at the grid time its target rule names; what it had
-spent is read at that time. A run that failed never reached anything, whatever it had shown before.
+spent, and the version it had come to, are read at that time. A run that failed never reached anything, whatever it had
+shown before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from testbed.errors import RequestError
 from testbed.experiments.labels import setting_words
@@ -23,9 +23,9 @@ from testbed.experiments.significance import (
     words_on_seeds,
 )
 from testbed.experiments.statistics import MedianInterval, SpeedUp, median_interval, speed_up
-from testbed.experiments.target import DEFAULT_RULE, Rule, Target, time_to
+from testbed.experiments.target import DEFAULT_RULE, Rule, Target, low_is_good, time_to
 
-__all__ = ["SCHEMA_VERSION", "Alternative", "Comparison", "SeedRow", "explain", "group_by_settings"]
+__all__ = ["SCHEMA_VERSION", "Alternative", "Comparison", "SeedRow", "final_metric", "group_by_settings"]
 
 SCHEMA_VERSION: Final = 1
 
@@ -44,9 +44,24 @@ def group_by_settings(runs: Sequence[RunResult], keys: Sequence[str]) -> dict[st
     return {label: sorted(group, key=lambda run: run.seed) for label, group in labelled.items()}
 
 
+def final_metric(runs: Iterable[RunResult], target: Target | None) -> str:
+    """Return the metric whose final value tells alternatives apart: accuracy, or of language models perplexity.
+
+    A target on a loss or a perplexity asks for that one. Our choice.
+    """
+    if target is not None:
+        return target.metric if low_is_good(target.metric) else "accuracy"
+    evaluated = {name for run in runs for name in np.unique(run.column("evaluation", "metric").astype(str))}
+    return "perplexity" if "perplexity" in evaluated else "accuracy"
+
+
 @dataclass(frozen=True)
 class SeedRow:
-    """One run of an alternative: when it reached the target (None: not); what it spent by then and in all."""
+    """One run of an alternative: when it reached the target (None: not); what it spent by then and in all.
+
+    Versions are rounds of a federation and steps of regions. `final` is the final value of the comparison's
+    `final_metric`.
+    """
 
     seed: int
     run_id: str
@@ -54,13 +69,16 @@ class SeedRow:
     error: str
     watched_s: float
     time_to_s: float | None
+    versions_to_target: float | None
+    num_versions: int
     to_target: Mapping[str, float | None]
     total: Mapping[str, float]
     final_accuracy: float | None
+    final: float | None
 
     @classmethod
-    def of(cls, run: RunResult, target: Target | None, rule: Rule) -> "SeedRow":
-        """Return the row of one run; without a target it reaches nothing."""
+    def of(cls, run: RunResult, target: Target | None, rule: Rule, metric: str = "accuracy") -> "SeedRow":
+        """Return the row of one run; without a target it reaches nothing. `metric` is that of `final`."""
         reached_s = None
         if target is not None and not run.failed:
             times_s, values = run.series(target.metric)
@@ -74,10 +92,17 @@ class SeedRow:
             # one.
             watched_s=max(run.elapsed_s, run.horizon_s or 0.0) if run.failed else run.elapsed_s,
             time_to_s=reached_s,
+            versions_to_target=_version(run, target, reached_s),
+            num_versions=run.num_versions,
             to_target={cost: None if reached_s is None else _spent(run, cost, reached_s) for cost in COSTS},
             total={cost: _spent(run, cost, np.inf) for cost in COSTS},
             final_accuracy=None if run.failed else run.final("accuracy"),
+            final=None if run.failed else run.final(metric),
         )
+
+
+def _version(run: RunResult, target: Target | None, reached_s: float | None) -> float | None:
+    return None if target is None or reached_s is None else run.version_at(target.metric, reached_s)
 
 
 def _spent(run: RunResult, cost: str, time_s: float) -> float:
@@ -86,19 +111,22 @@ def _spent(run: RunResult, cost: str, time_s: float) -> float:
 
 @dataclass(frozen=True)
 class Alternative:
-    """One row of a comparison: medians over seeds of time and cost to the target, final accuracy and totals.
+    """One row of a comparison: medians over seeds of time, versions and cost to the target, final values and totals.
 
-    `final_accuracy` is (median, lowest, highest) over the seeds that did not fail, or None; `speed_up` and `test`
-    are None for the reference itself, and where there is no target.
+    `final` and `final_accuracy` are (median, lowest, highest) over the seeds that did not fail, or None; `speed_up` and
+    `test` are None for the reference itself, and where there is no target.
     """
 
     label: str
     downlink: str
     seeds: tuple[SeedRow, ...]
     time_to_s: MedianInterval
+    versions_to_target: MedianInterval
+    num_versions: float
     to_target: Mapping[str, MedianInterval]
     total: Mapping[str, float]
     final_accuracy: tuple[float, float, float] | None
+    final: tuple[float, float, float] | None
     speed_up: SpeedUp | None
     test: PairedTest | None
 
@@ -112,13 +140,22 @@ class Alternative:
 class Comparison:
     """Alternatives under the same seeds, one target and one rule; the first is the reference.
 
-    Without a target there are no times and no speed-ups: final accuracy and totals remain.
+    Without a target there are no times and no speed-ups: final values and totals remain.
+
+    Parameters
+    ----------
+    final_metric : the metric of `final`, see the function of that name.
+    costs : those that any of the runs kept rows of, in the order of `COSTS`.
+    between_regions : whether versions are steps of regions over a WAN; else they are rounds of a federation.
     """
 
     target: Target | None
     rule: Rule
     level: float
     alternatives: tuple[Alternative, ...]
+    final_metric: str = "accuracy"
+    costs: tuple[str, ...] = tuple(COSTS)
+    between_regions: bool = False
 
     @classmethod
     def of(
@@ -141,12 +178,15 @@ class Comparison:
         """
         if not runs or not all(runs.values()):
             raise RequestError("nothing to compare: every alternative needs at least one run")
+        everyone = [run for group in runs.values() for run in group]
+        metric = final_metric(everyone, target)
         rows: dict[str, tuple[SeedRow, ...]] = {}
         for label, group in runs.items():
             seeds = [run.seed for run in group]
             if len(set(seeds)) < len(seeds):
                 raise RequestError(f"alternative {label!r} has two runs under one seed: {sorted(seeds)}")
-            rows[label] = tuple(SeedRow.of(run, target, rule) for run in sorted(group, key=lambda run: run.seed))
+            ordered = sorted(group, key=lambda run: run.seed)
+            rows[label] = tuple(SeedRow.of(run, target, rule, metric) for run in ordered)
         reference, *others = rows
         pairs = {} if target is None else {label: _PairedTimes.of(rows[reference], rows[label]) for label in others}
         tests = holm_corrected({label: times.test() for label, times in pairs.items()})
@@ -154,7 +194,9 @@ class Comparison:
             _summarise(label, _downlink(runs[label][0]), rows[label], pairs.get(label), tests.get(label), level)
             for label in rows
         ]
-        return cls(target, rule, level, tuple(alternatives))
+        kept = tuple(cost for cost in COSTS if any(cost in run.costs for run in everyone))
+        regions = any(run.between_regions for run in everyone)
+        return cls(target, rule, level, tuple(alternatives), metric, kept, regions)
 
     @property
     def failed(self) -> list[tuple[str, SeedRow]]:
@@ -183,6 +225,7 @@ class Comparison:
             "schema_version": SCHEMA_VERSION,
             "target": None if self.target is None else {**asdict(self.target), "rule": self.rule},
             "level": self.level,
+            "final_metric": self.final_metric,
             "alternatives": [_alternative_json(alternative) for alternative in self.alternatives],
             "failed": [
                 {"label": label, "seed": row.seed, "run_id": row.run_id, "error": row.error}
@@ -220,19 +263,27 @@ def _summarise(
     test: PairedTest | None,
     level: float,
 ) -> Alternative:
-    finals = [row.final_accuracy for row in rows if row.final_accuracy is not None]
     completed = [row for row in rows if not row.failed]
     return Alternative(
         label=label,
         downlink=downlink,
         seeds=rows,
         time_to_s=median_interval([row.time_to_s for row in rows], level),
+        versions_to_target=median_interval([row.versions_to_target for row in rows], level),
+        num_versions=float(np.median([row.num_versions for row in completed or rows])),
         to_target={cost: median_interval([row.to_target[cost] for row in rows], level) for cost in COSTS},
         total={cost: float(np.median([row.total[cost] for row in completed or rows])) for cost in COSTS},
-        final_accuracy=(float(np.median(finals)), min(finals), max(finals)) if finals else None,
+        final_accuracy=_spread([row.final_accuracy for row in rows]),
+        final=_spread([row.final for row in rows]),
         speed_up=None if pairs is None else pairs.speed_up(level),
         test=test,
     )
+
+
+def _spread(values: Sequence[float | None]) -> tuple[float, float, float] | None:
+    """Return median, lowest and highest of the values that are there."""
+    found = [value for value in values if value is not None]
+    return (float(np.median(found)), min(found), max(found)) if found else None
 
 
 @dataclass(frozen=True)
@@ -264,22 +315,28 @@ class _PairedTimes:
 
 
 def _alternative_json(alternative: Alternative) -> dict[str, Any]:
-    accuracy = alternative.final_accuracy
     return {
         "label": alternative.label,
         "downlink": alternative.downlink,
         "num_reached": alternative.num_reached,
         "num_seeds": len(alternative.seeds),
         "time_to_s": _median_json(alternative.time_to_s),
+        "versions_to_target": _median_json(alternative.versions_to_target),
+        "num_versions": alternative.num_versions,
         "to_target": {cost: _median_json(median) for cost, median in alternative.to_target.items()},
         "total": dict(alternative.total),
-        "final_accuracy": None if accuracy is None else dict(zip(("median", "low", "high"), accuracy, strict=True)),
+        "final_accuracy": _spread_json(alternative.final_accuracy),
+        "final": _spread_json(alternative.final),
         "speed_up": None if alternative.speed_up is None else asdict(alternative.speed_up),
         "test": None
         if alternative.test is None
         else asdict(alternative.test) | {"smallest_p": alternative.test.smallest_p},
         "seeds": [_seed_json(row) for row in alternative.seeds],
     }
+
+
+def _spread_json(spread: tuple[float, float, float] | None) -> dict[str, float] | None:
+    return None if spread is None else dict(zip(("median", "low", "high"), spread, strict=True))
 
 
 def _seed_json(row: SeedRow) -> dict[str, Any]:
@@ -291,9 +348,12 @@ def _seed_json(row: SeedRow) -> dict[str, Any]:
         "reached": row.time_to_s is not None,
     } | {
         "time_to_s": row.time_to_s,
+        "versions_to_target": row.versions_to_target,
+        "num_versions": row.num_versions,
         "to_target": dict(row.to_target),
         "total": dict(row.total),
         "final_accuracy": row.final_accuracy,
+        "final": row.final,
     }
 
 
@@ -310,85 +370,3 @@ def _median_json(median: MedianInterval) -> dict[str, Any]:
         "reached": median.median is not None,
         "interval": interval if median.has_interval else None,
     }
-
-
-def explain(run: RunResult) -> dict[str, float | None]:
-    """Return what, in one run's records, its result may be due to; None where the run has no such rows.
-
-    - `staleness_mean`, `staleness_max` : global versions missed by the updates [versions].
-    - `num_groups`, `label_distance_mean` : groups; the share-weighted mean of their label distance (0 to 2).
-    - `shrinkage_mean`, `aggregation_nmse_mean` : 1 - alignment and the normalised squared error.
-    - `pull_back_ratio` : sum of what mixing with stale bases took back over the sum of what the groups added.
-    - `waiting_fraction` : of the time devices were there, the part in which they neither computed nor
-      transmitted.
-    - `mac_utilisation_fraction`, `mac_queueing_s` : share of time the uplink was in use; groups'
-      waiting for it per global update [s].
-    - `updates_per_1000_s` : global updates in 1000 simulated seconds.
-    - `work_rate_per_s` : shares of all data that entered the model per second: the sum over updates of the
-      group's share times the part of its members that was active (exact where members hold equally much)
-      [1/s].
-    """
-    elapsed_s = run.elapsed_s
-    num_versions = len(run.column("version", "version"))
-    shares = run.column("group", "share")
-    progress = float(np.sum(run.column("version", "progress_norm")))
-    alignment = _mean(run.column("aggregation", "alignment"))
-    return {
-        "staleness_mean": _mean(run.column("version", "staleness")),
-        "staleness_max": float(np.max(run.column("version", "staleness"))) if num_versions else None,
-        "num_groups": float(len(shares)) if len(shares) else None,
-        "label_distance_mean": _ratio(float(shares @ run.column("group", "label_distance")), float(np.sum(shares))),
-        "shrinkage_mean": None if alignment is None else 1 - alignment,
-        "aggregation_nmse_mean": _mean(run.column("aggregation", "aggregation_nmse")),
-        "pull_back_ratio": _ratio(float(np.sum(run.column("version", "pull_back_norm"))), progress),
-        "waiting_fraction": _waiting_fraction(run),
-        **_uplink_load(run, elapsed_s),
-        "updates_per_1000_s": _ratio(1000.0 * num_versions, elapsed_s) if "version" in run.tables else None,
-        "work_rate_per_s": _work_rate(run, elapsed_s),
-    }
-
-
-def _mean(values: npt.NDArray[Any]) -> float | None:
-    return float(np.mean(values)) if len(values) else None
-
-
-def _ratio(numerator: float, denominator: float) -> float | None:
-    return numerator / denominator if denominator > 0 else None
-
-
-def _waiting_fraction(run: RunResult) -> float | None:
-    names = ("elapsed_s", "absent_s", "computing_s", "transmitting_s")
-    elapsed_s, absent_s, computing_s, transmitting_s = (float(np.sum(run.column("device", name))) for name in names)
-    present_s = elapsed_s - absent_s
-    return _ratio(present_s - computing_s - transmitting_s, present_s)
-
-
-def _uplink_load(run: RunResult, elapsed_s: float) -> dict[str, float | None]:
-    entity, kind = run.column("span", "entity"), run.column("span", "kind")
-    start_s, end_s = run.column("span", "start_s"), run.column("span", "end_s")
-    on_device = np.array([str(name).startswith("device-") for name in entity], dtype=bool)
-    sending = np.asarray(kind == "transmit", dtype=bool)
-    on_uplink = sending & np.asarray(entity == "uplink", dtype=bool)
-    if not on_uplink.any():  # uploads one after another may be recorded under their senders alone
-        on_uplink = sending & on_device
-    if not on_uplink.any():
-        return {"mac_utilisation_fraction": None, "mac_queueing_s": None}
-    # A queue for the uplink, not for a device's processor or the downlink: whoever waited was a group.
-    of_group = np.array([str(name).startswith("group-") for name in entity], dtype=bool)
-    queueing = np.asarray(kind == "queue", dtype=bool) & of_group
-    busy_s = float(np.sum(end_s[on_uplink] - start_s[on_uplink]))
-    waited_s = float(np.sum(end_s[queueing] - start_s[queueing]))
-    return {
-        "mac_utilisation_fraction": _ratio(busy_s, elapsed_s),
-        "mac_queueing_s": _ratio(waited_s, len(run.column("version", "version"))),
-    }
-
-
-def _work_rate(run: RunResult, elapsed_s: float) -> float | None:
-    share_of = dict(zip(run.column("group", "group").tolist(), run.column("group", "share").tolist(), strict=True))
-    groups = run.column("version", "group").tolist()
-    if not share_of or not groups:
-        return None
-    active = run.column("version", "num_active") / run.column("version", "num_members")
-    shares = np.array([share_of.get(group, 0.0) for group in groups])
-    return _ratio(float(shares @ active), elapsed_s)

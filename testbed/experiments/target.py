@@ -18,7 +18,16 @@ from typing import Final, Literal, get_args
 
 from testbed.errors import RequestError, unknown_name
 
-__all__ = ["DEFAULT_RULE", "SMOOTHING_EVALUATIONS", "Rule", "Target", "check_rule", "parse_target", "time_to"]
+__all__ = [
+    "DEFAULT_RULE",
+    "SMOOTHING_EVALUATIONS",
+    "Rule",
+    "Target",
+    "check_rule",
+    "low_is_good",
+    "parse_target",
+    "time_to",
+]
 
 Rule = Literal["first", "smoothed", "stable"]
 Operator = Literal[">=", "<=", ">", "<"]
@@ -26,8 +35,9 @@ Operator = Literal[">=", "<=", ">", "<"]
 DEFAULT_RULE: Final[Rule] = "smoothed"
 SMOOTHING_EVALUATIONS: Final = 5
 
-_METRICS: Final = ("accuracy", "client_accuracy_p10", "loss")
-_CLASS_METRIC: Final = re.compile(r"accuracy_class_\d+")
+_METRICS: Final = ("accuracy", "client_accuracy_p10", "loss", "perplexity")
+# Of a class, or of other parameters than the version's own: those of a region, an average, ...
+_MORE_METRICS: Final = re.compile(r"(accuracy|loss|perplexity)_\w+")
 _TARGET: Final = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\S+)\s*")
 
 
@@ -65,7 +75,7 @@ def parse_target(text: str) -> Target | None:
     Raises
     ------
     RequestError : not `metric>=number` (or <=, >, <), a metric that no run has, or an accuracy outside [0, 1]. Which
-        classes a run has is up to its data: `testbed.learning.evaluation.check_metric`.
+        of them a run has is up to its data and its method: `testbed.learning.evaluation.check_metric`.
 
     >>> parse_target("accuracy >= 0.8")
     Target(metric='accuracy', operator='>=', value=0.8)
@@ -77,7 +87,7 @@ def parse_target(text: str) -> Target | None:
         words = "write a metric, one of >= <= > <, and a number, like 'accuracy>=0.8', or none"
         raise RequestError(f"target {text!r}: {words}")
     metric, operator, number = match.groups()
-    if metric not in _METRICS and not _CLASS_METRIC.fullmatch(metric):
+    if metric not in _METRICS and not _MORE_METRICS.fullmatch(metric):
         raise unknown_name("metric", metric, [*_METRICS, "accuracy_class_K"])
     try:
         value = float(number)
@@ -100,6 +110,15 @@ def check_rule(rule: str) -> Rule:
     if rule not in get_args(Rule):
         raise unknown_name("target rule", rule, get_args(Rule))
     return rule  # type: ignore[return-value]  # just checked
+
+
+def low_is_good(metric: str) -> bool:
+    """Return whether less of a metric is better, as with a loss.
+
+    >>> low_is_good("perplexity"), low_is_good("accuracy_class_3")
+    (True, False)
+    """
+    return metric.startswith(("loss", "perplexity"))
 
 
 def time_to(

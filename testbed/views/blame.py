@@ -1,4 +1,7 @@
-"""The table of `testbed show --blame`: where the time of a run and of its updates went, and whom it waited for."""
+"""The tables of `testbed show --blame`: where the time of a run and of its updates went, and whom it waited for.
+
+A run between regions has no global updates that all wait for; instead a table says what each region stood still for.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,7 +11,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from testbed.experiments.blame import AFTER, BLAMED, UNEXPLAINED, Blame
+from testbed.experiments.blame import Blame
+from testbed.experiments.blamed_path import AFTER, BLAMED, UNEXPLAINED
+from testbed.experiments.stalls import STALLED_FOR, Stalls
 
 __all__ = ["blame_tables"]
 
@@ -23,35 +28,72 @@ _WORDS: Final = {
     "queue-device": "queue for a device",
     "queue-uplink": "queue for the uplink",
     "queue-downlink": "queue for the downlink",
+    "queue-collective": "collective in line",
     "up": "sending up",
     "down": "sending down",
+    "wan": "sending over the WAN",
+    "propagation": "propagation",
+    "stall": "waiting for an answer",
     "wait": "holding on",
     AFTER: "after the last update",
     UNEXPLAINED: "unexplained",
 }
 
 
-def blame_tables(blame: Blame) -> Group:
-    """Return the shares of the run and of an update on average, whose they were, and who was the last to be ready."""
+# What a region stalled for -> the heading of its column.
+_STALLED: Final = {
+    "others": "another region",
+    "queue-collective": "in line",
+    "wan": "sending",
+    "propagation": "propagation",
+    "unexplained": "other",
+}
+
+
+def blame_tables(blame: Blame, names: Mapping[str, str] | None = None) -> Group:
+    """Return the shares of the run and of an update on average, whose they were, and who was the last to be ready.
+
+    Parameters
+    ----------
+    names : of entities that are to be shown under another name.
+    """
     elapsed_s, seconds = blame.run.elapsed_s, blame.run.seconds()
     mean_s, mean_shares = blame.mean_seconds(), blame.mean_shares()
-    shares = _table(_title(blame), "where the time went", "run [s]", "[%]", "update [s]", "[%]")
+    columns = ("update [s]", "[%]") if not blame.stalls else ()
+    shares = _table(_title(blame), "where the time went", "run [s]", "[%]", *columns)
     for what in BLAMED:
         if seconds[what] or mean_s[what]:
-            run_percent, update_percent = f"{_percent(seconds[what], elapsed_s):.3g}", f"{100 * mean_shares[what]:.3g}"
-            _add(shares, _WORDS[what], _seconds(seconds[what]), run_percent, _seconds(mean_s[what]), update_percent)
+            cells = [_seconds(seconds[what]), f"{_percent(seconds[what], elapsed_s):.3g}"]
+            cells += [_seconds(mean_s[what]), f"{100 * mean_shares[what]:.3g}"]
+            _add(shares, _WORDS[what], *cells[: 2 + len(columns)])
     shares.add_section()
-    _add(shares, "in all", _seconds(elapsed_s), "100", _seconds(sum(mean_s.values())), "100" if blame.updates else "0")
+    cells = [_seconds(elapsed_s), "100", _seconds(sum(mean_s.values())), "100" if blame.updates else "0"]
+    _add(shares, "in all", *cells[: 2 + len(columns)])
+    known = names or {}
     named = {what: blame.run.by_entity(what) for what in BLAMED if what not in (AFTER, UNEXPLAINED)}
     whose = Table(title=Text("Whose, in the run [s]", style="bold"), title_justify="left", box=SIMPLE_HEAD)
     whose.add_column("where the time went", no_wrap=True)
     whose.add_column("most", max_width=_WIDTH_OF_NAMES)
     for what, spent_s in named.items():
         if spent_s:
-            _add(whose, _WORDS[what], _names(spent_s))
+            _add(whose, _WORDS[what], _names({known.get(entity, entity): s for entity, s in spent_s.items()}))
     return Group(
-        shares, *([whose] if any(named.values()) else []), *([_last_table(blame)] if blame.stragglers() else [])
+        shares,
+        *([whose] if any(named.values()) else []),
+        *([_last_table(blame)] if blame.stragglers() else []),
+        *([_stalls_table(blame.stalls, known)] if blame.stalls else []),
     )
+
+
+def _stalls_table(stalls: Mapping[str, Stalls], names: Mapping[str, str]) -> Table:
+    """Return what each region stood still for."""
+    shown = [what for what in STALLED_FOR if any(own.seconds[what] for own in stalls.values())]
+    heads = [_STALLED[what] for what in shown]
+    table = _table("What regions stalled for [s]", "region", "stalls", "in all", *heads)
+    for entity, own in stalls.items():
+        seconds = [_seconds(own.total_s), *(_seconds(own.seconds[what]) for what in shown)]
+        _add(table, names.get(entity, entity), str(own.num_stalls), *seconds)
+    return table
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -67,6 +109,8 @@ def _seconds(value_s: float) -> str:
 
 
 def _title(blame: Blame) -> str:
+    if blame.stalls:
+        return "What the last region to end waited for"
     num_updates = len(blame.updates)
     what = f"{num_updates} updates" if num_updates != 1 else "1 update"
     return f"What the run waited for, and each of its {what} on average"

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from testbed.errors import RequestError
 from testbed.experiments.result import RunResult
+from testbed.views.quantities import time_unit
 
 __all__ = ["GROUP_GAP", "Lanes", "Window", "owners", "shown_window"]
 
@@ -81,7 +82,8 @@ def shown_window(run: RunResult, start_s: float | None, end_s: float | None) -> 
     Parameters
     ----------
     start_s : its beginning [s]; without it the beginning of the run.
-    end_s : its end [s]; without it about four periods of the slowest group later.
+    end_s : its end [s]; without it about four periods later: of the slowest group, or between regions of synchronising
+        a fragment.
 
     Raises
     ------
@@ -89,13 +91,14 @@ def shown_window(run: RunResult, start_s: float | None, end_s: float | None) -> 
     """
     elapsed_s = run.elapsed_s
     first_s = 0.0 if start_s is None else start_s
-    about = f"of {elapsed_s:.4g} s simulated"
-    period = _slowest_period(run)
+    unit = time_unit([elapsed_s])
+    about = f"of {unit.words(elapsed_s)} simulated"
+    period = _sync_period(run) if run.between_regions else _slowest_period(run)
     if end_s is None and period is not None:
-        group, period_s = period
+        whose, period_s = period
         end_s = first_s + _NUM_PERIODS * period_s
         if end_s < elapsed_s:
-            about += f", about {_NUM_PERIODS} periods of the slowest group ({group}: {period_s:.3g} s)"
+            about += f", about {_NUM_PERIODS} periods of {whose} {period_s:.3g} s)"
     last_s = elapsed_s if end_s is None else min(end_s, elapsed_s)
     if not 0 <= first_s < last_s:
         raise RequestError(
@@ -104,7 +107,19 @@ def shown_window(run: RunResult, start_s: float | None, end_s: float | None) -> 
     return (first_s, last_s), about
 
 
-def _slowest_period(run: RunResult) -> tuple[int, float] | None:
+def _sync_period(run: RunResult) -> tuple[str, float] | None:
+    """Return, in words and in seconds, how long it is on average from one synchronisation of a fragment to its next."""
+    fragments, asked_s = run.column("sync", "fragment"), run.column("sync", "asked_s")
+    if not len(asked_s):  # a method that keeps no such rows: from one collective to the next
+        collective = (run.column("span", "entity") == "collective") & (run.column("span", "kind") == "all-reduce")
+        asked_s = run.column("span", "start_s")[np.asarray(collective, dtype=bool)]
+        fragments = np.zeros(len(asked_s))
+    between_s = [np.diff(np.sort(asked_s[fragments == fragment])) for fragment in np.unique(fragments)]
+    means_s = [float(np.mean(own_s)) for own_s in between_s if len(own_s)]
+    return ("synchronising a fragment (every", max(means_s)) if means_s else None
+
+
+def _slowest_period(run: RunResult) -> tuple[str, float] | None:
     """Return the slowest group and its period [s]: as it was, or as planned if it made fewer than two updates."""
     groups, times_s = run.column("version", "group"), run.column("version", "time_s")
     periods = dict(zip(run.column("group", "group"), run.column("group", "planned_period_s"), strict=True))
@@ -112,4 +127,7 @@ def _slowest_period(run: RunResult) -> tuple[int, float] | None:
         own_s = times_s[groups == group]
         if len(own_s) > 1:
             periods[group] = float(np.mean(np.diff(own_s)))
-    return max(((int(g), float(p)) for g, p in periods.items()), key=lambda item: item[1], default=None)
+    if not periods:
+        return None
+    group, period_s = max(((int(g), float(p)) for g, p in periods.items()), key=lambda item: item[1])
+    return f"the slowest group ({group}:", period_s

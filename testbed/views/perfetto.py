@@ -5,10 +5,13 @@ in binary, so that no reader's rounding makes neighbours overlap (in runs of up 
 shorter than a step is drawn one step long.
 
 - `X` : a span; spans of one lane that overlap get lanes beside it. `args` say cause, client, version, bits, energy.
-- `C` : metrics and costs of the run, the global version, and how many groups wait for the uplink.
+- `C` : metrics and costs of the run, the global version (between regions: steps), and how many groups wait for the
+  uplink (between regions: collectives in line).
 - `s`, `f` : an arrow from the end of a span to the start of one of another entity that it released ("cause"), and from
-  the start of a transmission to its end at the receiver ("transfer").
-- `M` : names and order: the run, server, uplink, downlink, groups, then the devices by group.
+  the start of a transmission to its end at the receiver ("transfer"): between regions from what the sender was doing
+  to what the receiver was doing.
+- `M` : names and order: the run, server, uplink, downlink, groups, then the devices by group; regions under their
+  names, then collectives and the links of the WAN.
 
 Events are made one by one, so that a long run needs little memory beside its rows.
 """
@@ -25,8 +28,9 @@ import numpy as np
 import numpy.typing as npt
 
 from testbed.errors import RequestError
-from testbed.experiments.result import COSTS, RunResult
+from testbed.experiments.result import RunResult
 from testbed.records import NO_CAUSE
+from testbed.views.region_lanes import COLLECTIVE, entity_names, region_names
 
 __all__ = ["trace_events", "trace_text"]
 
@@ -35,11 +39,11 @@ Event: TypeAlias = dict[str, Any]
 _STEPS_PER_S: Final = 8_000_000
 _STEPS_PER_US: Final = 8
 _RUN, _UPLINK = "run", "uplink"
-_FIRST: Final = (_RUN, "server", _UPLINK, "downlink", "group", "device")
-_LANES: Final = ("compute", "radio-tx", "radio-rx", "transmit", "queue", "wait", "absent")
+_FIRST: Final = (_RUN, "server", _UPLINK, "downlink", "group", "device", COLLECTIVE, "wan")
+_LANES: Final = ("compute", "radio-tx", "radio-rx", "transmit", "all-reduce", "stall", "queue", "wait", "absent")
 _DEVICE_LANES: Final = {"compute": "compute", "transmit": "radio-tx"}
-_METRICS: Final = ("accuracy", "loss")
-_DETAILS: Final = ("training", "transfer", "version", "aggregation")
+_METRICS: Final = ("accuracy", "loss", "perplexity")
+_DETAILS: Final = ("training", "transfer", "flow", "version", "aggregation")
 _PLACES: Final = {"span_id", "start_s", "end_s", "time_s"}  # columns that the event itself tells
 
 
@@ -92,7 +96,7 @@ def _pieces(events: Iterable[Event], about: Mapping[str, Any]) -> Iterator[str]:
 
 def _events(run: RunResult, first_s: float, last_s: float) -> Iterator[Event]:
     slices = [*_span_slices(run, first_s, last_s), *_received_slices(run, first_s, last_s)]
-    tracks = _Tracks(slices, _groups(run))
+    tracks = _Tracks(slices, _groups(run), entity_names(run), {COLLECTIVE} if run.between_regions else {_UPLINK})
     yield from tracks.names()
     yield from _drawn(run, slices, tracks)
     yield from _counters(run, tracks, first_s, last_s)
@@ -143,11 +147,20 @@ def _groups(run: RunResult) -> dict[str, int]:
 
 
 class _Tracks:
-    """Processes (entities) and threads (lanes) with their numbers, which no two share, and every slice's thread."""
+    """Processes (entities) and threads (lanes) with their numbers, which no two share, and every slice's thread.
 
-    def __init__(self, slices: list[_Slice], groups: Mapping[str, int]) -> None:
-        self._groups = groups
-        entities = sorted({s.entity for s in slices} | {_RUN, _UPLINK}, key=self._order)
+    Parameters
+    ----------
+    names : of regions and links, in their order.
+    counted : entities that have counters, be they in a slice or not.
+    """
+
+    def __init__(
+        self, slices: list[_Slice], groups: Mapping[str, int], names: Mapping[str, str], counted: set[str]
+    ) -> None:
+        self._groups, self._names = groups, names
+        self._place_of_name = {entity: place for place, entity in enumerate(names)}
+        entities = sorted({s.entity for s in slices} | {_RUN} | counted, key=self._order)
         # From 1: readers take the process and the thread 0 for the idle ones.
         self.pid = {entity: number for number, entity in enumerate(entities, 1)}
         self.thread_of, depths = _sub_lanes(slices)
@@ -155,9 +168,9 @@ class _Tracks:
         self._threads = [(entity, lane, depth) for entity, lane in lanes for depth in range(depths[entity, lane])]
         self._tid = {thread: number for number, thread in enumerate(self._threads, len(self.pid) + 1)}
 
-    def _order(self, entity: str) -> tuple[int, int, list[tuple[int, str]]]:
+    def _order(self, entity: str) -> tuple[int, int, int, list[tuple[int, str]]]:
         parts = [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", entity)]
-        return _rank(_role(entity), _FIRST), self._groups.get(entity, -1), parts
+        return _rank(_role(entity), _FIRST), self._groups.get(entity, -1), self._place_of_name.get(entity, -1), parts
 
     def place(self, at: int, entity: str, lane: str) -> Event:
         """Return the process and thread of the slice number `at`."""
@@ -168,6 +181,8 @@ class _Tracks:
         many = len(set(self._groups.values())) > 1
         for entity, pid in self.pid.items():
             label = f"{entity} (group {self._groups[entity]})" if many and entity in self._groups else entity
+            if entity in self._names:
+                label = f"{self._names[entity]} ({entity})" if _role(entity) == "device" else self._names[entity]
             yield {"ph": "M", "name": "process_name", "pid": pid, "args": {"name": label}}
             yield {"ph": "M", "name": "process_sort_index", "pid": pid, "args": {"sort_index": pid}}
         for (entity, lane, depth), tid in self._tid.items():
@@ -246,21 +261,31 @@ def _counters(run: RunResult, tracks: _Tracks, first_s: float, last_s: float) ->
     for metric in _METRICS:
         if metric in metrics:
             yield from _counter(tracks.pid[_RUN], metric, *run.series(metric), window)
-    made_s = np.concatenate([[0.0], run.column("version", "time_s")])
-    versions = np.concatenate([[0], run.column("version", "version")])
-    yield from _counter(tracks.pid[_RUN], "global version", made_s, versions, window)
-    for cost in COSTS:
+    name = "steps" if run.between_regions else "global version"
+    yield from _counter(tracks.pid[_RUN], name, *_versions(run), window)
+    for cost in run.costs:
         end_s, total = run.cost(cost)
         spent = (np.concatenate([[0.0], end_s]), np.concatenate([[0.0], total]))
         yield from _counter(tracks.pid[_RUN], cost, *spent, window)
-    of_group = np.array([_role(entity) == "group" for entity in run.column("span", "entity")], dtype=bool)
-    queued = of_group & np.asarray(run.column("span", "kind") == "queue", dtype=bool)
+    waiter, line, words = "group", _UPLINK, "waiting for the uplink"
+    if run.between_regions:
+        waiter, line, words = COLLECTIVE, COLLECTIVE, "collectives in line"
+    theirs = np.array([_role(entity) == waiter for entity in run.column("span", "entity")], dtype=bool)
+    queued = theirs & np.asarray(run.column("span", "kind") == "queue", dtype=bool)
     start_s, end_s = run.column("span", "start_s")[queued], run.column("span", "end_s")[queued]
     times_s = np.concatenate([[0.0], start_s, end_s])
     changes = np.concatenate([[0], np.ones(len(start_s)), -np.ones(len(end_s))])
     order = np.argsort(times_s, kind="stable")
     waiting = np.cumsum(changes[order])
-    yield from _counter(tracks.pid[_UPLINK], "waiting for the uplink", times_s[order], waiting, window)
+    yield from _counter(tracks.pid[line], words, times_s[order], waiting, window)
+
+
+def _versions(run: RunResult) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return when the version became what: as made, or where regions make steps each on its own, as evaluated."""
+    if not run.between_regions:
+        made_s, versions = run.column("version", "time_s"), run.column("version", "version")
+        return np.concatenate([[0.0], made_s]), np.concatenate([[0], versions])
+    return run.column("evaluation", "time_s"), run.column("evaluation", "version")
 
 
 def _counter(
@@ -298,6 +323,7 @@ def _pairs(run: RunResult, slices: list[_Slice]) -> Iterator[tuple[str, int, int
         cause = drawn.get(causes[row])
         if cause is not None and slices[cause].entity != slices[at].entity:
             yield "cause", cause, slices[cause].end - 1, at, slices[at].start
+    yield from _flow_pairs(run, slices, drawn)
     uplink = sorted((s.start, at) for at, s in enumerate(slices) if s.entity == _UPLINK)
     received = {s.row: at for at, s in enumerate(slices) if s.received}
     targets = run.column("transfer", "target").tolist()
@@ -310,3 +336,31 @@ def _pairs(run: RunResult, slices: list[_Slice]) -> Iterator[tuple[str, int, int
         target = uplink[below][1] if targets[row] == "server" and below >= 0 else received.get(row)
         if target is not None and slices[target].start <= arrived < slices[target].end:
             yield "transfer", source, slices[source].start, target, arrived
+
+
+def _flow_pairs(
+    run: RunResult, slices: list[_Slice], drawn: Mapping[int, int]
+) -> Iterator[tuple[str, int, int, int, int]]:
+    """Yield the arrows of flows, like `_pairs`: from what the sender was doing to what the receiver was doing.
+
+    Where a trace shows nothing of either at that instant, its end is the flow's own slice on the link.
+    """
+    device_of = {name: f"device-{region}" for region, name in region_names(run).items()}
+    doing: dict[str, list[tuple[int, int]]] = {}
+    for at, s in enumerate(slices):
+        if not s.received and not s.entity.startswith("wan-"):
+            doing.setdefault(s.entity, []).append((s.start, at))
+    for own in doing.values():
+        own.sort()
+
+    def around(node: str, instant: int, own: int) -> int:
+        spans = doing.get(device_of.get(node, node), [])
+        below = bisect_right(spans, (instant, len(slices))) - 1
+        return spans[below][1] if below >= 0 and instant < slices[spans[below][1]].end else own
+
+    columns = (run.column("flow", name).tolist() for name in ("span_id", "source", "target"))
+    for span_id, source, target in zip(*columns, strict=True):
+        at = drawn.get(span_id)
+        if at is not None:
+            sent, arrived = slices[at].start, slices[at].end - 1
+            yield "transfer", around(source, sent, at), sent, around(target, arrived, at), arrived

@@ -18,10 +18,11 @@ from testbed.experiments.result import RunResult
 from testbed.experiments.summary import Comparison, SeedRow, group_by_settings
 from testbed.experiments.target import DEFAULT_RULE, Rule, Target
 from testbed.views.charts import LineChart, legend
+from testbed.views.comparison import comparison_tables
 from testbed.views.curves import PANELS, median_bands, median_reached, metric_label, reading_of, with_seeds
 from testbed.views.page import Html, element, html_of, join, render_page
 from testbed.views.selection import drawn_alternatives, words_on_left_out
-from testbed.views.tables import causes_table, comparison_tables, differences_table
+from testbed.views.tables import causes_table, differences_table
 from testbed.views.timeline_page import SCRIPTS, timeline_section
 
 __all__ = ["report_page"]

@@ -2,7 +2,7 @@
 
 What a device was doing is drawn from its spans: computing in the colour of its group, transmitting in dark
 ink, absent hatched. Waiting is what is left: there, and neither computing nor transmitting. `lanes.py` puts
-them in order.
+them in order. Regions over a WAN have a timeline of their own, `region_timeline.py`.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from testbed.experiments.result import RunResult
 from testbed.views.lanes import Lanes, Window, owners, shown_window
 from testbed.views.palette import INK, MUTED, MUTED_INK, colour_of, new_figure, quieten
+from testbed.views.region_timeline import plot_region_timeline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,12 +50,14 @@ def plot_timeline(run: RunResult, start_s: float | None = None, end_s: float | N
     Parameters
     ----------
     start_s : beginning of the window [s]; without it the beginning of the run.
-    end_s : end of the window [s]; without it about four periods of the slowest group later.
+    end_s : end of the window [s]; without it about four periods of the slowest group, or of synchronising, later.
 
     Raises
     ------
     RequestError : a window that is empty or outside the run, or a run without spans of devices.
     """
+    if run.between_regions:
+        return plot_region_timeline(run, start_s, end_s)
     window, about = shown_window(run, start_s, end_s)
     lanes = Lanes.of(run)
     devices, groups = _spans(run, "device-", window), _spans(run, "group-", window)

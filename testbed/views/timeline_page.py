@@ -2,7 +2,8 @@
 
 All spans of the run are in the page as columns of bytes; `assets/timeline.js` draws those in view on a canvas.
 The rows are those of the picture (global versions, uplink and queue for it, devices by group), then one row for
-every other entity (downlink, server), and a metric of the current version below, on the same axis.
+every other entity (downlink, server), and a metric of the current version below, on the same axis. Between regions the
+lanes are the regions, and collectives and links follow below them.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from testbed.experiments.result import RunResult
 from testbed.views.lanes import Lanes, Window, shown_window
 from testbed.views.page import Html, data_block, element, packed, render_page
 from testbed.views.palette import COLOURS
+from testbed.views.region_lanes import COLLECTIVE, link_names, region_names
+from testbed.views.region_timeline import STALL
 
 __all__ = ["SCRIPTS", "timeline_page", "timeline_section"]
 
@@ -26,9 +29,12 @@ _KINDS: Final = {
     "queue": "queueing",
     "compute": "computing, in the colour of the group",
     "absent": "absent",
+    "all-reduce": "all-reduce",
     "transmit": "transmitting",
+    "stall": "stalled by a transfer",
 }
-_FIRST_METRICS: Final = ("accuracy", "loss")
+_COMPUTING_REGION: Final = "computing"
+_FIRST_METRICS: Final = ("perplexity", "accuracy", "loss")
 
 
 def timeline_page(run: RunResult, start_s: float | None = None, end_s: float | None = None) -> str:
@@ -74,6 +80,8 @@ def _section(run: RunResult, window: Window, wheel: str) -> Html:
     data = {
         "window_s": window,
         "elapsed_s": run.elapsed_s,
+        "regions": run.between_regions,
+        "stall_colour": STALL,
         "colours": COLOURS,
         "kinds": order,
         "spans": _spans(run, places[kind_of] if len(kinds) else places),
@@ -83,7 +91,7 @@ def _section(run: RunResult, window: Window, wheel: str) -> Html:
     }
     return element(
         "section",
-        _controls(order, num_spans, [metric["name"] for metric in metrics]),
+        _controls(order, num_spans, [metric["name"] for metric in metrics], run.between_regions),
         element(
             "div",
             element("canvas", class_="base"),
@@ -101,7 +109,9 @@ def _section(run: RunResult, window: Window, wheel: str) -> Html:
     )
 
 
-def _controls(kinds: Sequence[str], num_spans: dict[str, int], metrics: Sequence[str]) -> Html:
+def _controls(kinds: Sequence[str], num_spans: dict[str, int], metrics: Sequence[str], regions: bool) -> Html:
+    names = _KINDS | ({"compute": _COMPUTING_REGION} if regions else {})
+    who, hint = ("regions ", "0, 2-3") if regions else ("devices ", "3, 7-12, group 1")
     buttons = {
         "in": ("+", "zoom in"),
         "out": ("\u2212", "zoom out"),
@@ -115,7 +125,7 @@ def _controls(kinds: Sequence[str], num_spans: dict[str, int], metrics: Sequence
             "label",
             element("input", type="checkbox", checked=True, data_kind=kind),
             element("span", class_="swatch", data_kind=kind),
-            f"{_KINDS.get(kind, kind)} ",
+            f"{names.get(kind, kind)} ",
             element("small", f"{num_spans[kind]:,}"),
         )
         for kind in kinds
@@ -131,7 +141,7 @@ def _controls(kinds: Sequence[str], num_spans: dict[str, int], metrics: Sequence
             ),
             class_="buttons",
         ),
-        element("label", "devices ", element("input", type="search", placeholder="3, 7-12, group 1", size=18)),
+        element("label", who, element("input", type="search", placeholder=hint, size=18)),
         *([element("label", "curve ", element("select", *options))] if options else []),
         element("fieldset", element("legend", "shown"), *boxes, class_="kinds"),
         class_="controls",
@@ -140,17 +150,32 @@ def _controls(kinds: Sequence[str], num_spans: dict[str, int], metrics: Sequence
 
 def _spans(run: RunResult, kind_of: npt.NDArray[np.int64]) -> dict[str, Any]:
     """Return the columns of all spans; a cause is the row of the span that released this one, -1 for none."""
-    entities, entity_of = np.unique(run.column("span", "entity").astype(str), return_inverse=True)
+    names, name_of = np.unique(run.column("span", "entity").astype(str), return_inverse=True)
+    labels = _labels(run)
+    # Those of the picture in its order, then the others by name.
+    entities = [name for name in labels if name in set(names.tolist())]
+    entities += [name for name in names.tolist() if name not in labels]
+    places = {name: place for place, name in enumerate(entities)}
+    entity_of = np.array([places[name] for name in names.tolist()], dtype=np.int64)[name_of]
     span_ids = run.column("span", "span_id").astype(np.int64)
     return {
         "count": len(span_ids),
-        "entities": entities.tolist(),
+        "entities": entities,
+        "labels": [labels.get(name) for name in entities],
         "entity": packed(entity_of, "i4"),
         "kind": packed(kind_of, "u1"),
         "start_s": packed(run.column("span", "start_s"), "f8"),
         "end_s": packed(run.column("span", "end_s"), "f8"),
         "cause": packed(_rows_of(run.column("span", "cause_id").astype(np.int64), span_ids), "i4"),
     }
+
+
+def _labels(run: RunResult) -> dict[str, str]:
+    """Return the entities that have names of their own, in the order of the picture: regions, collectives, links."""
+    if not run.between_regions:
+        return {}
+    regions = {f"device-{region}": name for region, name in region_names(run).items()}
+    return regions | {COLLECTIVE: "collectives"} | link_names(run)
 
 
 def _rows_of(wanted: npt.NDArray[np.int64], span_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -19,12 +19,12 @@ from testbed import catalogue
 from testbed.cli import DEFAULT_SCENARIO, app
 from testbed.devices.availability import FaultSettings
 from testbed.devices.fleet import FleetSettings
-from testbed.experiments.blame import BLAMED
+from testbed.experiments.blamed_path import BLAMED
+from testbed.experiments.explanation import explain
 from testbed.experiments.overrides import parse_override
 from testbed.experiments.resolve import DataSettings, Header, RunSettings, TrainingSettings, resolve
 from testbed.experiments.result import COSTS
 from testbed.experiments.scenario import Scenario
-from testbed.experiments.summary import explain
 from testbed.experiments.sweep import parse_seeds, parse_variation, plan_sweep
 from testbed.experiments.target import Rule, check_rule, parse_target
 from testbed.records import Schema

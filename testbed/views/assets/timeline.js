@@ -92,12 +92,17 @@
       positionOfNumber.set(group.number, position);
       for (const device of group.devices) positionOf.set(device, position);
     });
-    const entities = data.spans.entities.map((name) => {
+    // Between regions there are no groups and no uplink: the others, collectives and links, follow below the lanes.
+    const between = data.regions;
+    const labels = data.spans.labels;
+    const entities = data.spans.entities.map((name, at) => {
       const [, word, digits] = name.match(/^(device|group)-(\d+)$/) || [];
       if (word === "device") return { name, type: "device", device: Number(digits), position: positionOf.get(Number(digits)) };
       if (word === "group") return { name, type: "group", position: positionOfNumber.get(Number(digits)) ?? 0 };
-      return { name, type: name === "uplink" ? "uplink" : "other", position: 0 };
+      return { name, type: name === "uplink" ? "uplink" : "other", position: 0, label: labels[at] ?? name };
     });
+    const labelOf = new Map();
+    entities.forEach((entity, at) => { if (entity.type === "device" && labels[at]) labelOf.set(entity.device, labels[at]); });
     const sent = kinds.indexOf("transmit"), queued = kinds.indexOf("queue");
     const byEntity = entities.map(() => kinds.map(() => []));
     const byGroup = data.groups.map(() => []);
@@ -133,18 +138,25 @@
         for (const device of devices) lanes.push({ device, position, at: y++, spans: laneOfDevice.get(device) });
       });
       const versionRows = data.groups.length <= MOST_VERSION_ROWS ? data.groups.length : 1;
-      const version = { top: STRIP.axis, height: Math.max(versionRows * STRIP.version, 14) };
+      const version = { top: STRIP.axis, height: between ? 0 : Math.max(versionRows * STRIP.version, 14) };
       const uplink = { top: version.top + version.height + STRIP.gap, height: STRIP.uplink };
       const queue = { top: uplink.top + uplink.height + 2, height: STRIP.queue };
-      let top = queue.top + queue.height + STRIP.gap;
-      const rows = others.map((entity) => { const row = { entity, top, height: STRIP.other - 2 }; top += STRIP.other; return row; });
-      if (rows.length) top += STRIP.gap;
+      let top = between ? STRIP.axis + STRIP.gap : queue.top + queue.height + STRIP.gap;
+      const rowsFrom = (from) => others.map((entity, at) => ({ entity, top: from + at * STRIP.other, height: STRIP.other - 2 }));
+      const rowsHeight = others.length ? others.length * STRIP.other + STRIP.gap : 0;
+      let rows = rowsFrom(top);
+      if (!between) top += rowsHeight;
       const curveHeight = metrics.length ? STRIP.curve : 0;
-      const room = (state.paper ? PAPER.height : innerHeight) - (state.focused || state.paper ? 210 : 260) - top - curveHeight;
+      const used = top + curveHeight + (between ? rowsHeight : 0);
+      const room = (state.paper ? PAPER.height : innerHeight) - (state.focused || state.paper ? 210 : 260) - used;
       const height = Math.max(LANE.least, Math.min(LANE.most, room / Math.max(y, 1), LANE.tallest / Math.max(y, 1)));
       // A finger or a pointer needs a few pixels; more lanes than fit make the page scroll.
       const lane = y * 4 < LANE.tallest ? Math.max(height, 4) : height;
-      const bottom = top + Math.max(y, 1) * lane;
+      let bottom = top + Math.max(y, 1) * lane;
+      if (between) {
+        rows = rowsFrom(bottom + STRIP.gap);
+        bottom += rowsHeight;
+      }
       const curve = { top: bottom + STRIP.axis + 12, height: curveHeight && curveHeight - 30 };
       layout = { width, left, right, version, versionRows, uplink, queue, rows, top, lane, bottom, curve, lanes, brackets,
         laneOf: new Map(lanes.map((own) => [own.device, own])), height: bottom + STRIP.axis + curveHeight + 10 };
@@ -174,7 +186,7 @@
         return `rgb(${parts.map((part) => Math.round(part + (255 - part) * lighten)).join(",")})`;
       };
       theme = { ink: colour("--ink"), muted: colour("--muted-ink"), paper: colour("--paper"), panel: colour("--panel"),
-        grid: colour("--grid"), absent: colour("--absent"), series: data.colours.map(mixed) };
+        grid: colour("--grid"), absent: colour("--absent"), stall: data.stall_colour, series: data.colours.map(mixed) };
       theme.hatch = hatch();
     }
 
@@ -199,6 +211,8 @@
         case "transmit": return { fill: theme.ink, alpha: 1, part: 1 };
         case "compute": return { fill: colour, alpha: 0.72, part: 1 };
         case "absent": return { fill: theme.hatch, alpha: 1, part: 1 };
+        case "stall": return { fill: theme.stall, alpha: 1, part: 1 };
+        case "all-reduce": return { fill: colourOf(2), alpha: 0.8, part: 1 };
         case "wait": return { fill: colour, alpha: 0.2, part: 1 };
         case "queue": return { fill: colour, alpha: 0.45, part: 0.5 };
         default: return { fill: theme.muted, alpha: 0.6, part: 0.6 };
@@ -243,7 +257,8 @@
       section.dataset.numInView = count;
       section.dataset.numLanes = layout.lanes.length;
       section.dataset.drawMs = performance.now() - began;
-      const lanes = `${layout.lanes.length.toLocaleString("en")} of ${positionOf.size.toLocaleString("en")} devices`;
+      const whose = between ? "regions" : "devices";
+      const lanes = `${layout.lanes.length.toLocaleString("en")} of ${positionOf.size.toLocaleString("en")} ${whose}`;
       status.textContent = `${seconds(view.first)} to ${seconds(view.last)}: ${count.toLocaleString("en")} spans of ${lanes}`;
     }
 
@@ -266,12 +281,25 @@
 
     function drawStrips(pen, faint) {
       pen.textAlign = "right";
-      const label = (text, strip) => { pen.fillStyle = theme.muted; pen.fillText(text, layout.left - 8, strip.top + strip.height / 2); };
+      const label = (text, strip) => {
+        pen.fillStyle = theme.muted;
+        pen.fillText(text, layout.left - 8, strip.top + strip.height / 2, layout.left - 10);
+      };
       const wide = layout.left > 100;
       pen.fillStyle = theme.panel;
-      for (const strip of [layout.version, layout.uplink, layout.queue, ...layout.rows]) {
+      for (const strip of [...(between ? [] : [layout.version, layout.uplink, layout.queue]), ...layout.rows]) {
         pen.fillRect(layout.left, strip.top, layout.right - layout.left, strip.height);
       }
+      if (!between) drawUplink(pen, label, wide, faint);
+      for (const row of layout.rows) {
+        pen.globalAlpha = 1;
+        label(row.entity.label, row);
+        drawKinds(pen, lanesOf[row.entity.at], row.top, row.height, theme.muted, faint);
+      }
+      pen.globalAlpha = 1;
+    }
+
+    function drawUplink(pen, label, wide, faint) {
       label(wide ? "global versions" : "version", layout.version);
       label(wide ? "uplink in use" : "uplink", layout.uplink);
       label(wide ? "queue for it" : "queue", layout.queue);
@@ -296,12 +324,6 @@
         pen.fillStyle = colourOf(entity.position);
         drawList(pen, lanesOf[at][queued], layout.queue.top + entity.position * part, Math.max(part, 1));
       });
-      for (const row of layout.rows) {
-        pen.globalAlpha = 1;
-        label(row.entity.name, row);
-        drawKinds(pen, lanesOf[row.entity.at], row.top, row.height, theme.muted, faint);
-      }
-      pen.globalAlpha = 1;
     }
 
     function drawKinds(pen, lists, top, height, colour, faint) {
@@ -338,11 +360,12 @@
       for (const bracket of layout.brackets) {
         const own = layout.lanes.filter((lane) => lane.position === bracket.position);
         own.forEach((lane, at) => {
-          if (at % step === 0) pen.fillText(String(lane.device), layout.left - 5, laneTop(lane) + layout.lane * 0.4);
+          const text = labelOf.get(lane.device) ?? String(lane.device);
+          if (at % step === 0) pen.fillText(text, layout.left - 5, laneTop(lane) + layout.lane * 0.4, layout.left - 10);
         });
       }
       pen.font = "12px system-ui, sans-serif";
-      for (const { group, position, first, last, count } of layout.brackets) {
+      for (const { group, position, first, last, count } of between ? [] : layout.brackets) {
         const top = layout.top + first * layout.lane, height = (last - first) * layout.lane - layout.lane * 0.2;
         const x = layout.left - (layout.left > 100 ? 32 : 30);
         pen.fillStyle = colourOf(position);
@@ -500,8 +523,8 @@
       const lookDown = (lists) => {  // what is drawn last is on top
         if (lists) for (const kind of kindsDown) { look(lists[kind]); if (best.away === 0) return; }
       };
-      if (within(layout.uplink) && shown[sent]) uplinkOf.forEach(look);
-      else if (within(layout.queue) && queued >= 0 && shown[queued]) {
+      if (!between && within(layout.uplink) && shown[sent]) uplinkOf.forEach(look);
+      else if (!between && within(layout.queue) && queued >= 0 && shown[queued]) {
         entities.forEach((entity, at) => { if (entity.type === "group") look(lanesOf[at][queued]); });
       } else {
         const other = layout.rows.find(within);
@@ -512,7 +535,7 @@
       return best.row;
     }
 
-    const name = (row) => `${entities[entityOf[row]].name} ${kinds[kindOf[row]]}`;
+    const name = (row) => `${labels[entityOf[row]] ?? entities[entityOf[row]].name} ${kinds[kindOf[row]]}`;
 
     function describe(row) {
       const because = cause[row] < 0 ? "none" : `${name(cause[row])}, until ${seconds(end[cause[row]])}`;

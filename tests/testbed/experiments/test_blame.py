@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import SPAN_COLUMNS, grouped_run, table
 
-from testbed.experiments.blame import BLAMED, blame
+from testbed.experiments.blame import blame
+from testbed.experiments.blamed_path import BLAMED
 from testbed.experiments.result import RunResult
 
 Rows = list[tuple[str, str, float, float, int]]

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pytest
 
 from testbed.errors import RequestError
+from testbed.experiments.explanation import explain
 from testbed.experiments.result import RunResult
-from testbed.experiments.summary import Comparison, explain, group_by_settings
+from testbed.experiments.summary import Comparison, group_by_settings
 from testbed.experiments.target import Target
 
 TARGET = Target("accuracy", ">=", 0.5)

@@ -6,12 +6,13 @@ from rich.console import Console, RenderableType
 from synthetic import grouped_run, three_alternatives
 
 from testbed.experiments.describe import setting_differences
+from testbed.experiments.explanation import explain
 from testbed.experiments.result import RunResult
-from testbed.experiments.summary import Comparison, explain
+from testbed.experiments.summary import Comparison
 from testbed.experiments.target import Target
+from testbed.views.comparison import comparison_tables
 from testbed.views.tables import (
     causes_table,
-    comparison_tables,
     differences_table,
     estimate_table,
     run_table,

