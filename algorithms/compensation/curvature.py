@@ -10,8 +10,8 @@ outer product of gradients, of which the diagonal is kept (DC-ASGD, Zheng et al.
     curvature-norm    c = lam0 |u| / (|u u D| + 1e-8)
     curvature-rate    c = min(lam0 |u1| / (|u1 u1 D| + 1e-8), lam_max) / tau,      u1 = u / tau
 
-CoCoDC (Zhu et al., arXiv 2504.17672): `curvature-const` is its form with a constant, in which th <- G - tau (u1 + lam u1
-u1 D1) with D1 = D / d. At real sizes of u and D its quadratic term is about 1e-7 of the linear one: it is `carry`. In
+CoCoDC (Zhu et al., arXiv 2504.17672): `curvature-const` is its form with a constant, th <- G - tau (u1 + lam u1 u1 D1)
+with D1 = D / d. At real sizes of u and D its quadratic term is about 1e-7 of the linear one: it is `carry`. In
 `curvature-norm` the correction has the norm lam0 |u| (DC-S3GD, Rigazzi, arXiv 1911.02516, which recommends 0.2).
 
 Our choice: which constants the paper's figures had is not known; norms are per tensor unless asked for over the whole

@@ -6,7 +6,8 @@
 
 Liu et al., "Asynchronous Local-SGD Training for Language Modeling", arXiv 2401.09135: with a momentum at every arrival
 a server multiplies by M what one region says. M arrivals of one and the same Delta move the parameters as far as one
-step of `nesterov`; the rate 0.07 is that of their published toy example. Our choice: M is the number of regions unless stated.
+step of `nesterov`; the rate 0.07 is that of their published toy example. Our choice: M is the number of regions unless
+stated.
 """
 
 import numpy as np

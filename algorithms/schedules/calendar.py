@@ -71,7 +71,7 @@ def check_horizon(kind: str, num_fragments: int, sync_every: int, delay_steps: i
         )
     if num_fragments > sync_every:
         raise RequestError(
-            f"schedule {kind}: num_fragments = {num_fragments} fragments do not fit into sync_every = {sync_every} steps"
+            f"schedule {kind}: num_fragments = {num_fragments} do not fit into sync_every = {sync_every} steps"
         )
     if delay_steps >= sync_every:
         raise RequestError(

@@ -3,9 +3,10 @@
     N = max(K, floor(gam H T_c / T_s))        h = floor(H / N)
 
 with T_s the time of an all-reduce of a fragment, T_c that of an inner step and gam the share of the time in which the
-network may be busy (CoCoDC, arXiv 2504.17672; the formula as its public prototype's defaults imply it). Our choice: N is
-at most H, a slot a step. If K T_s > H T_c the network cannot carry each fragment once: *oversubscribed*, h = ceil(T_s / T_c). Times are
-exponentially weighted means. Floors and ceilings forgive a relative 1e-9, so that a rounding error moves no slot.
+network may be busy (CoCoDC, arXiv 2504.17672; the formula as its public prototype's defaults imply it). Our choice: N
+is at most H, a slot a step. If K T_s > H T_c the network cannot carry each fragment once: it is *oversubscribed*, and
+h = ceil(T_s / T_c). Times are exponentially weighted means. Floors and ceilings forgive a relative 1e-9, so that a
+rounding error moves no slot.
 """
 
 import math
@@ -52,9 +53,7 @@ def slots_for(
     Slots(num_syncs=8, spacing_steps=12, oversubscribed=False)
     """
     if not (step_s > 0.0 and transfer_s >= 0.0):
-        raise ValueError(
-            f"an inner step takes some time and a transfer none or some, got {step_s} s and {transfer_s} s"
-        )
+        raise ValueError(f"step_s must be above 0 and transfer_s at least 0, got {step_s} and {transfer_s}")
     every_step = utilisation * step_s >= transfer_s
     fitting = sync_every if every_step else _whole(math.floor, utilisation * sync_every * step_s / transfer_s)
     num_syncs = max(num_fragments, fitting)

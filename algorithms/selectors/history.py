@@ -70,10 +70,12 @@ class Selector(Protocol):
     """The rule that chooses the fragment to send."""
 
     def choose(self, step: int, candidates: Sequence[int], histories: Sequence[History]) -> int:
-        """Return one of `candidates`, the fragments that are not in flight after inner step `step`: ascending, not empty.
+        """Return one of `candidates`.
 
         Parameters
         ----------
+        step : inner step after which it is sent.
+        candidates : the fragments that are not in flight then, ascending; at least one.
         histories : of every fragment, by index.
         """
         ...
