@@ -7,10 +7,14 @@ __all__ = ["PARTS", "PROTOCOLS"]
 # What a part of a kind must have, whoever brings it: kind -> module:protocol.
 PROTOCOLS: Final[dict[str, str]] = {
     "algorithm": "algorithms.worlds.algorithm:AnyAlgorithm",
+    "compensation": "algorithms.compensation.flight:Compensation",
     "grouping": "algorithms.grouping.problem:Grouping",
+    "outer-optimizer": "algorithms.outer_optimizer.optimizer:OuterOptimizer",
     "payload": "algorithms.payload.model:Payload",
     "power-control": "algorithms.power_control.plan:PowerControl",
+    "schedule": "algorithms.schedules.calendar:Schedule",
     "selection": "algorithms.selection.context:Selection",
+    "selector": "algorithms.selectors.history:Selector",
 }
 
 PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -96,6 +100,32 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "everybody over TDMA or OFDMA, or a selection, synchronous (McMahan et al., AISTATS 2017)",
         ),
     },
+    "compensation": {
+        "blend": (
+            "algorithms.compensation.blend:Blend",
+            "a share alpha of the region's own parameters, the rest global (Streaming DiLoCo, 2025)",
+        ),
+        "carry": (
+            "algorithms.compensation.curvature:Carry",
+            "the region's progress on top of the global change, no curvature (ablation of CoCoDC, 2025)",
+        ),
+        "curvature-const": (
+            "algorithms.compensation.curvature:ConstantCurvature",
+            "carry and a curvature term of constant strength (CoCoDC, 2025)",
+        ),
+        "curvature-norm": (
+            "algorithms.compensation.curvature:NormCurvature",
+            "carry and a curvature term of a share of the displacement's norm (DC-S3GD, 2019)",
+        ),
+        "curvature-rate": (
+            "algorithms.compensation.curvature:RateCurvature",
+            "as curvature-norm, of displacements a step, with a cap (prototype of CoCoDC, 2025)",
+        ),
+        "overwrite": (
+            "algorithms.compensation.blend:Overwrite",
+            "the global parameters, whatever the region did meanwhile (DiLoCo, 2023)",
+        ),
+    },
     "grouping": {
         "anti-kmeans": (
             "algorithms.grouping.label_clusters:AntiKmeans",
@@ -135,6 +165,28 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "tier-width": (
             "algorithms.grouping.tier_width:TierWidth",
             "the fewest groups within the allowed spread of training times (our choice)",
+        ),
+    },
+    "outer-optimizer": {
+        "average": (
+            "algorithms.outer_optimizer.momentum:Average",
+            "the mean of the regions' parameters: rate 1, no momentum (McMahan et al., AISTATS 2017)",
+        ),
+        "delayed-nesterov": (
+            "algorithms.outer_optimizer.delayed_nesterov:DelayedNesterov",
+            "a step at every arrival, the momentum only at every M-th (Liu et al., 2024)",
+        ),
+        "momentum": (
+            "algorithms.outer_optimizer.momentum:HeavyBall",
+            "heavy-ball momentum along the mean pseudo-gradient (Hsu et al., 2019)",
+        ),
+        "nesterov": (
+            "algorithms.outer_optimizer.momentum:Nesterov",
+            "Nesterov momentum along the mean pseudo-gradient (Douillard et al., 2023)",
+        ),
+        "sgd": (
+            "algorithms.outer_optimizer.momentum:Sgd",
+            "a step along the mean pseudo-gradient, without a memory (textbook)",
         ),
     },
     "payload": {
@@ -183,6 +235,24 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "channel inversion, unbiased; the weakest member sets the scale (zero forcing, textbook)",
         ),
     },
+    "schedule": {
+        "adaptive-transmission": (
+            "algorithms.schedules.adaptive_transmission:AdaptiveTransmission",
+            "as often as the network can carry, what changes most (CoCoDC, 2025)",
+        ),
+        "apply-anchored": (
+            "algorithms.schedules.apply_anchored:ApplyAnchored",
+            "a fragment applied at the end of each slot, one in flight (torchft; Streaming DiLoCo, 2025)",
+        ),
+        "fixed-slots": (
+            "algorithms.schedules.fixed_slots:FixedSlots",
+            "so many sendings in a horizon, a selector chooses the fragment (our choice)",
+        ),
+        "send-anchored": (
+            "algorithms.schedules.send_anchored:SendAnchored",
+            "each fragment sent at its own place in every horizon (prototype of CoCoDC, 2025)",
+        ),
+    },
     "selection": {
         "all": ("algorithms.selection.everybody:Everybody", "everybody who can be asked (textbook)"),
         "energy-aware": (
@@ -193,6 +263,16 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "random": (
             "algorithms.selection.random_subset:RandomSubset",
             "a number or a fraction at random (McMahan et al., AISTATS 2017)",
+        ),
+    },
+    "selector": {
+        "change-rate": (
+            "algorithms.selectors.change_rate:ChangeRate",
+            "the fragment that changes most from step to step (CoCoDC, 2025)",
+        ),
+        "round-robin": (
+            "algorithms.selectors.round_robin:RoundRobin",
+            "the fragment that was sent longest ago (textbook)",
         ),
     },
 }

@@ -88,6 +88,26 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"path": ABSENCES, "rows": "presences", "length_s": "2 min", "start_s": 25, "on_end": "wrap"},
         ],
     },
+    "codec": {
+        "chained": [
+            {"codecs": ["int8"]},
+            {"codecs": [{"kind": "top-k", "fraction": 0.3}, "int8"]},
+            {"codecs": [{"kind": "top-k", "num_values": 9}, {"kind": "top-k", "fraction": 0.5}, "e3m0"]},
+        ],
+        "e3m0": [{}, {"scale_per": "vector"}],
+        "int8": [{}, {"scale_per": "vector"}],
+        "top-k": [
+            {"num_values": 3},
+            {"fraction": 0.25, "index": "32-bit", "values": "bf16"},
+            {"fraction": 1, "values": {"kind": "int8", "scale_per": "vector"}},
+        ],
+    },
+    "compensation": {
+        "blend": [{}, {"alpha": 0}, {"alpha": 1}],
+        "curvature-const": [{}, {"strength": 500, "divide_gap_by": "sync-every"}, {"wrong_sign": True}],
+        "curvature-norm": [{}, {"strength": 0}, {"norm_over": "fragment", "wrong_sign": True}],
+        "curvature-rate": [{}, {"strength": 1, "max_strength": 3, "norm_over": "fragment"}],
+    },
     "dataset": {
         "cifar10": [{"num_train": 500, "num_test": 100}],
         "fashion-mnist": [{"num_train": 500, "num_test": 100}],
@@ -129,6 +149,12 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
     },
     "model": {"mlp": [{"hidden": [16]}, {"hidden": [17, 9]}]},
     "noise": {"per-symbol": [{"energy_j_per_use": "2 mJ"}], "total": [{"energy_j": 1}, {"energy_j": 0}]},
+    "outer-optimizer": {
+        "delayed-nesterov": [{}, {"num_arrivals": 3, "learning_rate": 0.7, "momentum": 0.5}],
+        "momentum": [{}, {"learning_rate": 1, "momentum": 0}],
+        "nesterov": [{}, {"learning_rate": 0.4, "momentum": 0.5}],
+        "sgd": [{}, {"learning_rate": 2}],
+    },
     "partition": {
         "dirichlet": [{"alpha": 0.1}, {"alpha": 5, "min_samples": 4}],
         "pathological": [{"classes_per_client": 1}, {"classes_per_client": 3}],
@@ -157,11 +183,23 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "regularized-inversion": [{}, {"average_fraction": 1, "power_gains": [1]}],
         "truncated-inversion": [{"power_gain_threshold": 0.1}, {"power_gain_threshold": 0}],
     },
+    "schedule": {
+        "adaptive-transmission": [
+            {},
+            {"utilisation": 1, "memory": 0, "on_oversubscription": "keep", "selector": "round-robin"},
+            {"num_syncs": 6},
+        ],
+        "fixed-slots": [{}, {"num_syncs": 6, "selector": "change-rate"}],
+        "send-anchored": [{}, {"offset": 1}],
+    },
     "shadowing": {"log-normal": [{"sigma_db": 0}, {"sigma_db": 8}]},
     "selection": {
         "energy-aware": [{}, {"budget_fraction": 0.1, "utility_weight": 5, "max_fraction": 1}],
         "fastest": [{"num_clients": 1}, {"num_clients": 3}],
         "random": [{"num_clients": 3}, {"fraction": 0.1}, {"fraction": 1}],
+    },
+    "selector": {
+        "change-rate": [{}, {"normalise": True}, {"measure": "l1"}, {"measure": "rms-age"}],
     },
     "slowdown": {
         "listed": [{"by_device": [1, 1.5, 4]}],

@@ -17,11 +17,11 @@ from testbed.experiments.resolve import resolve
 from testbed.experiments.run import Experiment, prepare
 from testbed.learning.datasets.dataset import Dataset
 from testbed.learning.jobs import EvaluationJob, TrainingJob, TrainingOutput
-from testbed.learning.kernels.protocol import Chunk, Family, GradientJob, GradientOutput, Job, Output, evaluation_family
 from testbed.learning.kernels.none import NoKernel
+from testbed.learning.kernels.protocol import Chunk, Family, GradientJob, GradientOutput, Job, Output
 from testbed.settings import Part
 
-__all__ = ["A", "B", "START", "Descent", "document", "replay"]
+__all__ = ["START", "A", "B", "Descent", "document", "replay"]
 
 A = np.array([[1, 0.5, 2, 0.8], [0.6, 1.2, 0.7, 1.5]])
 B = np.array([[1, -1, 0.5, 2], [-1, 2, 1.5, -0.5]])

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from algorithms.cross_region.fragments import Fragment
-from algorithms.outer_optimizer.protocol import OuterOptimizer
+from algorithms.outer_optimizer.optimizer import OuterOptimizer
 from algorithms.worlds.exchange import Exchange
 from algorithms.worlds.regions import Regions
 from algorithms.worlds.replica import ModelVector
@@ -28,7 +28,7 @@ class Anchor:
         self.vector: ModelVector = world.workload.initial_state.copy()
         self.fragments = tuple(fragments)
         self._world = world
-        self._states = [outer.start(fragment.size) for fragment in fragments]
+        self._states = [outer.start(fragment.size, world.num_regions) for fragment in fragments]
         world.keep(lambda: self.vector)
 
     def part(self, fragment: Fragment) -> FloatArray:

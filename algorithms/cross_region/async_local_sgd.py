@@ -15,14 +15,14 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import simpy
-from channels.codecs.codec import Codec
 from pydantic import Field
 
 from algorithms.cross_region.contributions import Contributions
 from algorithms.cross_region.fragments import Fragment, whole
-from algorithms.outer_optimizer.protocol import OuterOptimizer
+from algorithms.outer_optimizer.optimizer import OuterOptimizer
 from algorithms.worlds.regions import Regions
 from algorithms.worlds.replica import ModelVector, Replica
+from channels.codecs.codec import Codec
 from testbed.errors import RequestError
 from testbed.layout import FloatArray
 from testbed.settings import Part, Seconds, component
@@ -100,7 +100,7 @@ class _Server:
         self.version = 0
         self._world = world
         self._settings = settings
-        self._optimizer = settings.outer_optimizer.start(model.size)
+        self._optimizer = settings.outer_optimizer.start(model.size, world.num_regions)
         self.inbox = simpy.Store(world.simulation.env)
         self._held = [0] * world.num_regions  # the version each region trains on
 

@@ -11,10 +11,10 @@ The ablations are settings: no compensation (`compensation = "blend"`), no adapt
 
 from typing import Annotated
 
-from algorithms.compensation.protocol import Compensation
+from algorithms.compensation.flight import Compensation
 from algorithms.cross_region.fragment_sync import FragmentSync
-from algorithms.outer_optimizer.protocol import OuterOptimizer
-from algorithms.schedules.fragment_schedule import FragmentSchedule
+from algorithms.outer_optimizer.optimizer import OuterOptimizer
+from algorithms.schedules.calendar import Schedule
 from testbed.settings import component
 
 __all__ = ["CoCoDC"]
@@ -28,5 +28,5 @@ class CoCoDC(FragmentSync):
         "kind": "nesterov",
         "learning_rate": 0.4,
     }
-    schedule: Annotated[FragmentSchedule, component("schedule")] = "adaptive"  # type: ignore[assignment]
+    schedule: Annotated[Schedule, component("schedule")] = "adaptive-transmission"  # type: ignore[assignment]
     compensation: Annotated[Compensation, component("compensation")] = "curvature-norm"  # type: ignore[assignment]

@@ -4,13 +4,12 @@ Each region's contribution is encoded once; the means are taken of what the code
 Encoding anew at every hop of a ring would compound the errors.
 """
 
-from channels.codecs.codec import Codec
-from channels.codecs.error_feedback import ErrorFeedback
-
 from algorithms.cross_region.fragments import Fragment
 from algorithms.worlds.exchange import Exchange
 from algorithms.worlds.regions import Regions
 from algorithms.worlds.replica import Replica
+from channels.codecs.codec import Codec
+from channels.codecs.error_feedback import encode_with_feedback
 from testbed.layout import FloatArray
 
 __all__ = ["Contributions"]
@@ -23,7 +22,7 @@ class Contributions:
         self._world = world
         self._codec = codec
         self._error_feedback = error_feedback
-        self._memories: dict[tuple[int, int], ErrorFeedback] = {}
+        self._residuals: dict[tuple[int, int], FloatArray] = {}
         self._num_sent: dict[tuple[int, int], int] = {}
 
     def bits(self, fragment: Fragment) -> float:
@@ -35,8 +34,9 @@ class Contributions:
         if not self._error_feedback:
             return self._codec.decode(self._codec.encode(delta, fragment.tensors))
         key = (replica.region, fragment.index)
-        memory = self._memories.setdefault(key, ErrorFeedback(self._codec, fragment.size))
-        return self._codec.decode(memory.encode(delta, fragment.tensors))
+        feedback = encode_with_feedback(self._codec, delta, fragment.tensors, self._residuals.get(key))
+        self._residuals[key] = feedback.residual
+        return feedback.sent
 
     def offer(self, replica: Replica, fragment: Fragment, delta: FloatArray) -> Exchange:
         """Offer a region's `delta : (fragment.size,)` to the next exchange of the fragment."""

@@ -13,13 +13,13 @@ from typing import Annotated, ClassVar, Final, Literal
 
 import numpy as np
 import simpy
-from channels.codecs.codec import Codec
 from pydantic import Field
 
 from algorithms.cross_region.contributions import Contributions
 from algorithms.cross_region.fragments import Fragment, whole
 from algorithms.worlds.regions import Regions
 from algorithms.worlds.replica import ModelVector, Replica
+from channels.codecs.codec import Codec
 from testbed.errors import RequestError
 from testbed.layout import FloatArray
 from testbed.settings import Part, component
@@ -56,7 +56,9 @@ class DCASGD(Part):
     world: ClassVar[str] = "regions"
     kind: str = "dc-asgd"
     strength: Annotated[float, Field(ge=0)] | None = None  # lam, or lam0 where adaptive; None: 0.04, or 2
-    strength_rule: Literal["constant", "adaptive"] = "adaptive"  # whether lam follows the mean square of the gradients
+    strength_rule: Literal["constant", "adaptive"] = (
+        "adaptive-transmission"  # whether lam follows the mean square of the gradients
+    )
     server_region: Annotated[int, Field(ge=0)] = 0  # region in which the server stands
     codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]
     error_feedback: bool = False  # whether what the codec dropped is added to the next payload

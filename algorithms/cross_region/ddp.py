@@ -9,13 +9,13 @@ network. Our choice: at most the backward pass can hide it, two thirds of a step
 
 from typing import Annotated, ClassVar, Final
 
-from channels.codecs.codec import Codec
 from pydantic import Field
 
 from algorithms.cross_region.contributions import Contributions
 from algorithms.cross_region.fragments import Fragment, whole
 from algorithms.worlds.regions import Regions
 from algorithms.worlds.replica import ModelVector, Replica
+from channels.codecs.codec import Codec
 from testbed.settings import Part, component
 from testbed.simulation import Process
 

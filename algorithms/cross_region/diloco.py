@@ -7,7 +7,7 @@ optimiser is the scenario's. The round itself is in `rounds.py`.
 from typing import Annotated
 
 from algorithms.cross_region.rounds import Rounds
-from algorithms.outer_optimizer.protocol import OuterOptimizer
+from algorithms.outer_optimizer.optimizer import OuterOptimizer
 from testbed.settings import component
 
 __all__ = ["DiLoCo"]

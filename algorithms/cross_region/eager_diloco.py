@@ -13,15 +13,15 @@ from collections import deque
 from typing import Annotated, ClassVar
 
 import numpy as np
-from channels.codecs.codec import Codec
 from pydantic import Field
 
 from algorithms.cross_region.contributions import Contributions
 from algorithms.cross_region.fragments import whole
-from algorithms.outer_optimizer.protocol import OuterOptimizer
+from algorithms.outer_optimizer.optimizer import OuterOptimizer
 from algorithms.worlds.exchange import Exchange
 from algorithms.worlds.regions import Regions
 from algorithms.worlds.replica import Replica
+from channels.codecs.codec import Codec
 from testbed.layout import FloatArray
 from testbed.settings import Part, component
 from testbed.simulation import Process
@@ -50,7 +50,7 @@ class EagerDiLoCo(Part):
     def train(self, world: Regions, replica: Replica, out: Contributions) -> Process:
         """The life of one region."""
         model = whole(world.workload.task.layout)
-        own, optimizer = replica.parameters, self.outer_optimizer.start(model.size)  # G^m
+        own, optimizer = replica.parameters, self.outer_optimizer.start(model.size, world.num_regions)  # G^m
         under_way: deque[tuple[Exchange, FloatArray]] = deque()
         while world.goes_on(replica):
             yield from world.train(replica, replica.step + self.sync_every)

@@ -18,18 +18,18 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
 import numpy as np
-from channels.codecs.codec import Codec
 from pydantic import Field
 
-from algorithms.compensation.protocol import Compensation
+from algorithms.compensation.flight import Compensation, Flight
 from algorithms.cross_region.anchor import Anchor
 from algorithms.cross_region.contributions import Contributions
 from algorithms.cross_region.fragments import Fragment, Pattern, fragment
-from algorithms.outer_optimizer.protocol import OuterOptimizer
-from algorithms.schedules.fragment_schedule import Calendar, FragmentSchedule
+from algorithms.outer_optimizer.optimizer import OuterOptimizer
+from algorithms.schedules.calendar import Calendar, Schedule
 from algorithms.worlds.exchange import Exchange
 from algorithms.worlds.regions import Regions
 from algorithms.worlds.replica import Replica
+from channels.codecs.codec import Codec
 from testbed.layout import FloatArray
 from testbed.settings import Part, component
 from testbed.simulation import Process
@@ -40,7 +40,7 @@ STREAMING_STEPS: Final = 100
 
 
 @dataclass(frozen=True, eq=False)
-class _Flight:
+class _Transfer:
     """A fragment on its way, as one region sees it: what it sent, and when the result is due."""
 
     fragment: Fragment
@@ -59,7 +59,7 @@ class FragmentSync(Part):
     fragment_sync_delay: Annotated[int, Field(ge=0)] | None = 5  # tau: inner steps a transfer may take; None: as needed
     fragment_pattern: Pattern = "strided"  # which layers make a fragment
     outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")]
-    schedule: Annotated[FragmentSchedule, component("schedule")]
+    schedule: Annotated[Schedule, component("schedule")]
     compensation: Annotated[Compensation, component("compensation")]
     codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]
     error_feedback: bool = False  # whether what the codec dropped is added to the fragment's next payload
@@ -85,7 +85,7 @@ class FragmentSync(Part):
         self, world: Regions, replica: Replica, anchor: Anchor, calendar: Calendar, out: Contributions, delay: int
     ) -> Process:
         """The life of one region."""
-        flights: deque[_Flight] = deque()
+        flights: deque[_Transfer] = deque()
         sent_at = [0] * self.num_fragments
         while world.goes_on(replica):
             due = flights[0].apply_step if flights else math.inf
@@ -97,12 +97,12 @@ class FragmentSync(Part):
                 part = anchor.fragments[index]
                 sent = part.gather(replica.parameters)
                 exchange = out.offer(replica, part, anchor.part(part) - sent)
-                flights.append(_Flight(part, sent, exchange, step + delay, step - sent_at[index]))
+                flights.append(_Transfer(part, sent, exchange, step + delay, step - sent_at[index]))
                 sent_at[index] = step
                 if delay == 0:
                     yield from self.apply(world, replica, anchor, calendar, flights.popleft())
 
-    def apply(self, world: Regions, replica: Replica, anchor: Anchor, calendar: Calendar, flight: _Flight) -> Process:
+    def apply(self, world: Regions, replica: Replica, anchor: Anchor, calendar: Calendar, flight: _Transfer) -> Process:
         """Receive a fragment: move the global one, if this region is the first, and the local one towards it."""
         fragment, exchange = flight.fragment, flight.exchange
         mean = yield from world.wait_for(replica, exchange)
@@ -113,10 +113,12 @@ class FragmentSync(Part):
             fragment.gather(local),
             flight.sent,
             anchor.part(fragment),
-            staleness_steps=flight.apply_step - exchange.send_step,
-            interval_steps=flight.interval_steps,
-            sync_every=self.sync_every,
-            tensors=fragment.tensors,
+            Flight(
+                delay_steps=flight.apply_step - exchange.send_step,
+                interval_steps=flight.interval_steps,
+                sync_every=self.sync_every,
+                tensors=fragment.tensors,
+            ),
         )
         fragment.scatter(local, np.asarray(moved, dtype=np.float32))
         replica.parameters = local

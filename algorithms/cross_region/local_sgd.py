@@ -6,7 +6,7 @@ It is DiLoCo with an outer optimiser of learning rate 1 and no momentum: G <- me
 from typing import Annotated
 
 from algorithms.cross_region.rounds import Rounds
-from algorithms.outer_optimizer.protocol import OuterOptimizer
+from algorithms.outer_optimizer.optimizer import OuterOptimizer
 from testbed.settings import component
 
 __all__ = ["LocalSGD"]

@@ -13,7 +13,7 @@ from typing import Annotated
 from algorithms.cross_region.anchor import Anchor
 from algorithms.cross_region.contributions import Contributions
 from algorithms.cross_region.rounds import Rounds
-from algorithms.outer_optimizer.protocol import OuterOptimizer
+from algorithms.outer_optimizer.optimizer import OuterOptimizer
 from algorithms.worlds.exchange import Exchange
 from algorithms.worlds.regions import Regions
 from algorithms.worlds.replica import Replica

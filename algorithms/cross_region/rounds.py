@@ -9,15 +9,15 @@ The inner optimiser's state stays in its region: it is neither reset nor sent. E
 
 from typing import Annotated, ClassVar
 
-from channels.codecs.codec import Codec
 from pydantic import Field
 
 from algorithms.cross_region.anchor import Anchor
 from algorithms.cross_region.contributions import Contributions
 from algorithms.cross_region.fragments import whole
-from algorithms.outer_optimizer.protocol import OuterOptimizer
+from algorithms.outer_optimizer.optimizer import OuterOptimizer
 from algorithms.worlds.regions import Regions
 from algorithms.worlds.replica import Replica
+from channels.codecs.codec import Codec
 from testbed.settings import Part, component
 from testbed.simulation import Process
 

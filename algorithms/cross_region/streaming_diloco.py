@@ -8,10 +8,10 @@ is in `fragment_sync.py`.
 
 from typing import Annotated
 
-from algorithms.compensation.protocol import Compensation
+from algorithms.compensation.flight import Compensation
 from algorithms.cross_region.fragment_sync import FragmentSync
-from algorithms.outer_optimizer.protocol import OuterOptimizer
-from algorithms.schedules.fragment_schedule import FragmentSchedule
+from algorithms.outer_optimizer.optimizer import OuterOptimizer
+from algorithms.schedules.calendar import Schedule
 from testbed.settings import component
 
 __all__ = ["StreamingDiLoCo"]
@@ -25,7 +25,7 @@ class StreamingDiLoCo(FragmentSync):
         "kind": "nesterov",
         "learning_rate": 0.4,
     }
-    schedule: Annotated[FragmentSchedule, component("schedule")] = "apply-anchored"  # type: ignore[assignment]
+    schedule: Annotated[Schedule, component("schedule")] = "apply-anchored"  # type: ignore[assignment]
     compensation: Annotated[Compensation, component("compensation")] = {  # type: ignore[assignment]
         "kind": "blend",
         "alpha": 0.5,

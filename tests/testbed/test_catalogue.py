@@ -245,7 +245,21 @@ def test_the_source_is_what_the_help_ends_with_in_parentheses(help, source):
     assert Entry("fading", "mine", "a:b", help, "airwan").source == source
 
 
-@pytest.mark.parametrize("kind", ["algorithm", "grouping", "payload", "power-control", "selection"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "algorithm",
+        "codec",
+        "compensation",
+        "grouping",
+        "outer-optimizer",
+        "payload",
+        "power-control",
+        "schedule",
+        "selection",
+        "selector",
+    ],
+)
 def test_every_rule_names_its_source_a_paper_with_its_year_a_textbook_or_our_choice(kind):
     for name, entry in entries(kind).items():
         assert re.search(r"\b(19|20)\d\d\b|\btextbook$|\bour choice$", entry.source), (name, entry.help)

@@ -5,17 +5,8 @@ Nothing is trained: what is checked is time.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-
-import numpy as np
-
-from testbed.experiments.finding import Cell, Finding
-from testbed.experiments.result import RunResult
-from testbed.experiments.scenario import Scenario
-from testbed.experiments.sweep import PlannedRun
-from testbed.reproductions.outline import Section, Setting
+from typing import Final
 
 __all__ = ["SECTION", "ClosedForms", "closed_forms"]
 

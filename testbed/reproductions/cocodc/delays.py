@@ -27,9 +27,12 @@ _ALTERNATIVES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "compensation alone": ("cocodc", {"schedule": "send-anchored"}),
     "transmission alone": (
         "cocodc",
-        {"schedule": {"kind": "adaptive", "num_syncs": _NUM_SYNCS}, "compensation": {"kind": "blend", "alpha": 0.5}},
+        {
+            "schedule": {"kind": "adaptive-transmission", "num_syncs": _NUM_SYNCS},
+            "compensation": {"kind": "blend", "alpha": 0.5},
+        },
     ),
-    "cocodc": ("cocodc", {"schedule": {"kind": "adaptive", "num_syncs": _NUM_SYNCS}}),
+    "cocodc": ("cocodc", {"schedule": {"kind": "adaptive-transmission", "num_syncs": _NUM_SYNCS}}),
 }
 
 

@@ -56,7 +56,10 @@ def test_streaming_one_fragment_without_delay_and_blend_is_diloco(outer: Any) ->
     diloco = replay({"kind": "diloco", "sync_every": 4, "outer_optimizer": outer}, 12)
     overwriting = replay(streaming(**whole, compensation={"kind": "blend", "alpha": 0.0}), 12)
     compensating = replay(
-        streaming("cocodc", **whole, schedule={"kind": "adaptive", "num_syncs": 1}, compensation="curvature-norm"), 12
+        streaming(
+            "cocodc", **whole, schedule={"kind": "adaptive-transmission", "num_syncs": 1}, compensation="curvature-norm"
+        ),
+        12,
     )
     for played in (overwriting, compensating):
         equal(played.mean, diloco.mean)
@@ -78,7 +81,10 @@ def test_one_region_with_an_averaging_outer_optimizer_trains_on_as_if_nothing_we
     """G becomes what was sent, so D = G - s = 0, and the compensated fragment is the local one."""
     played = replay(
         streaming(
-            "cocodc", outer_optimizer=AVERAGE, schedule={"kind": "adaptive", "num_syncs": 2}, compensation=compensation
+            "cocodc",
+            outer_optimizer=AVERAGE,
+            schedule={"kind": "adaptive-transmission", "num_syncs": 2},
+            compensation=compensation,
         ),
         16,
         num_regions=1,
@@ -138,7 +144,10 @@ def test_with_enough_delay_nobody_stalls_and_time_is_that_of_the_steps() -> None
 
 def test_the_order_of_the_regions_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     method = streaming(
-        "cocodc", schedule={"kind": "adaptive", "num_syncs": 3}, sync_every=6, compensation="curvature-norm"
+        "cocodc",
+        schedule={"kind": "adaptive-transmission", "num_syncs": 3},
+        sync_every=6,
+        compensation="curvature-norm",
     )
     straight = replay(method, 18)
     crossed = replay(method, 18, step=lambda region, theta: quadratic(1 - region, theta))

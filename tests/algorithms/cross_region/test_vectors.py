@@ -83,7 +83,7 @@ def cocodc(compensation: dict[str, Any]) -> Replay:
         streaming(
             kind="cocodc",
             sync_every=6,
-            schedule={"kind": "adaptive", "num_syncs": 3},
+            schedule={"kind": "adaptive-transmission", "num_syncs": 3},
             compensation=compensation,
         ),
         16,
@@ -100,7 +100,7 @@ def test_cocodc_follows_vector_4() -> None:
 
 
 def test_cocodc_with_the_papers_form_follows_vector_4() -> None:
-    played = cocodc({"kind": "curvature-const", "strength": 0.5, "divide_by": "sync-every"})
+    played = cocodc({"kind": "curvature-const", "strength": 0.5, "divide_gap_by": "sync-every"})
     close(played.anchor[16], [0.221962, 1.323147, 0.999935, 0.603337])
 
 
