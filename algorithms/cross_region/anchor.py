@@ -36,7 +36,7 @@ class Anchor:
         return fragment.gather(self.vector)
 
     def receive(self, fragment: Fragment, exchange: Exchange, apply_step: int) -> bool:
-        """Make the outer step G_p <- outer_p.step(G_p, mean) of an exchange that is done, once; return if it was now."""
+        """Make the outer step G_p <- outer_p.step(G_p, mean) of an exchange that is done, once; was it now?"""
         if not exchange.claim():
             return False
         moved = self._states[fragment.index].step(self.part(fragment), exchange.mean)

@@ -3,8 +3,8 @@
     region m: th^m <- G ; H_m inner steps ; send Delta^m = G_read - th^m ; wait for the new G
     server:   G <- outer.step(G, w Delta^m) ,    w = (1 / sqrt(M)) (1 + staleness)^(-a)
 
-`outer_optimizer = "delayed-nesterov"` holds the momentum back for M arrivals, `dynamic_local_steps` (DyLU) gives region m
-H_m = floor(H v_m / max v) steps, v its speed. Arrivals within `grace_s` of each other are answered together. Our
+`outer_optimizer = "delayed-nesterov"` holds the momentum back for M arrivals, `dynamic_local_steps` (DyLU) gives region
+m H_m = floor(H v_m / max v) steps, v its speed. Arrivals within `grace_s` of each other are answered together. Our
 choices: the server stands in one of the regions, whose own way to it is free; every region keeps its shard; within a
 grace window arrivals are applied one after another, in the order of the regions, and all get the last model.
 """
@@ -19,7 +19,7 @@ from pydantic import Field
 
 from algorithms.cross_region.contributions import Contributions
 from algorithms.cross_region.fragments import Fragment, whole
-from algorithms.outer_optimizer.optimizer import OuterOptimizer
+from algorithms.outer_optimizer import Nesterov, OuterOptimizer
 from algorithms.worlds.regions import Regions
 from algorithms.worlds.replica import ModelVector, Replica
 from channels.codecs.codec import Codec
@@ -49,10 +49,7 @@ class AsyncLocalSGD(Part):
     staleness_exponent: Annotated[float, Field(ge=0)] = 0.0  # a: an update that missed s versions counts (1 + s)^-a
     grace_s: Seconds = 0.0  # how long the server waits for others after the first arrival [s]
     server_region: Annotated[int, Field(ge=0)] = 0  # region in which the server stands
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = {  # type: ignore[assignment]
-        "kind": "nesterov",
-        "learning_rate": 0.07,
-    }
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = Nesterov(learning_rate=0.07)
     codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]
     error_feedback: bool = False  # whether what the codec dropped is added to the next payload
     reads_trained_values: ClassVar[bool] = False

@@ -11,10 +11,10 @@ The ablations are settings: no compensation (`compensation = "blend"`), no adapt
 
 from typing import Annotated
 
-from algorithms.compensation.flight import Compensation
+from algorithms.compensation import Compensation, NormCurvature
 from algorithms.cross_region.fragment_sync import FragmentSync
-from algorithms.outer_optimizer.optimizer import OuterOptimizer
-from algorithms.schedules.calendar import Schedule
+from algorithms.outer_optimizer import Nesterov, OuterOptimizer
+from algorithms.schedules import AdaptiveTransmission, Schedule
 from testbed.settings import component
 
 __all__ = ["CoCoDC"]
@@ -24,9 +24,6 @@ class CoCoDC(FragmentSync):
     """CoCoDC: the fragment that changed most goes next, as often as the network carries, and is carried forward."""
 
     kind: str = "cocodc"
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = {  # type: ignore[assignment]
-        "kind": "nesterov",
-        "learning_rate": 0.4,
-    }
-    schedule: Annotated[Schedule, component("schedule")] = "adaptive-transmission"  # type: ignore[assignment]
-    compensation: Annotated[Compensation, component("compensation")] = "curvature-norm"  # type: ignore[assignment]
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = Nesterov(learning_rate=0.4)
+    schedule: Annotated[Schedule, component("schedule")] = AdaptiveTransmission()
+    compensation: Annotated[Compensation, component("compensation")] = NormCurvature()

@@ -4,8 +4,8 @@
     server:   g~ = g + lam g (.) g (.) (w_now - w_read) ;  one step of the inner optimiser along g~
 
 lam is constant, or adaptive: lam = lam0 / sqrt(ms + 1e-7) with ms <- 0.95 ms + 0.05 g (.) g, entry by entry. Defaults
-are those of public code: 0.04, and lam0 = 2. lam = 0 is plain asynchronous SGD. Our choices: the server stands in one of
-the regions; its optimiser is the scenario's inner one, with the learning rate of the mean step of the regions.
+are those of public code: 0.04, and lam0 = 2. lam = 0 is plain asynchronous SGD. Our choices: the server stands in one
+of the regions; its optimiser is the scenario's inner one, with the learning rate of the mean step of the regions.
 """
 
 from dataclasses import dataclass

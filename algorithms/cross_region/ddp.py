@@ -2,8 +2,8 @@
 
     g = (1/M) sum_m g_m ;  one step of the inner optimiser
 
-It equals one worker with an M-fold batch. Without overlap a step takes T_c + T_ring(model). `overlap_fraction` o hides a
-part of the exchange behind the backward pass, as gradient buckets do: T_c + (1 - o) T_ring, as foreseen on the idle
+It equals one worker with an M-fold batch. Without overlap a step takes T_c + T_ring(model). `overlap_fraction` o hides
+a part of the exchange behind the backward pass, as gradient buckets do: T_c + (1 - o) T_ring, as foreseen on the idle
 network. Our choice: at most the backward pass can hide it, two thirds of a step.
 """
 

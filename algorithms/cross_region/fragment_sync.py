@@ -94,6 +94,7 @@ class FragmentSync(Part):
             while flights and flights[0].apply_step == step:
                 yield from self.apply(world, replica, anchor, calendar, flights.popleft())
             for index in calendar.sends(step):
+                world.note_pace(calendar)
                 part = anchor.fragments[index]
                 sent = part.gather(replica.parameters)
                 exchange = out.offer(replica, part, anchor.part(part) - sent)

@@ -2,16 +2,16 @@
 
     th^m_p <- alpha th^m_p + (1 - alpha) G_p      at the step t_p + tau
 
-Its own study: H = 100, tau = 1 by default and usable to about 10 with alpha = 0.5, outer learning rate 0.4. The machinery
-is in `fragment_sync.py`.
+Its own study: H = 100, tau = 1 by default and usable to about 10 with alpha = 0.5, outer learning rate 0.4. The
+machinery is in `fragment_sync.py`.
 """
 
 from typing import Annotated
 
-from algorithms.compensation.flight import Compensation
+from algorithms.compensation import Blend, Compensation
 from algorithms.cross_region.fragment_sync import FragmentSync
-from algorithms.outer_optimizer.optimizer import OuterOptimizer
-from algorithms.schedules.calendar import Schedule
+from algorithms.outer_optimizer import Nesterov, OuterOptimizer
+from algorithms.schedules import ApplyAnchored, Schedule
 from testbed.settings import component
 
 __all__ = ["StreamingDiLoCo"]
@@ -21,12 +21,6 @@ class StreamingDiLoCo(FragmentSync):
     """Streaming DiLoCo: each fragment has its turn once in `sync_every` steps and is blended with the local one."""
 
     kind: str = "streaming-diloco"
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = {  # type: ignore[assignment]
-        "kind": "nesterov",
-        "learning_rate": 0.4,
-    }
-    schedule: Annotated[Schedule, component("schedule")] = "apply-anchored"  # type: ignore[assignment]
-    compensation: Annotated[Compensation, component("compensation")] = {  # type: ignore[assignment]
-        "kind": "blend",
-        "alpha": 0.5,
-    }
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = Nesterov(learning_rate=0.4)
+    schedule: Annotated[Schedule, component("schedule")] = ApplyAnchored()
+    compensation: Annotated[Compensation, component("compensation")] = Blend(alpha=0.5)

@@ -5,8 +5,10 @@ applied after step t + tau. After a step, what is due is applied first and sent 
 after the very step after which it was applied; with tau = 0 it is applied right after it was sent.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from algorithms.schedules.pace import Slots
 from testbed.errors import RequestError
 from testbed.layout import FloatArray
 
@@ -19,6 +21,11 @@ class Calendar(Protocol):
     What it answers is a function of the step and of what was `received` up to it. Whoever comes to a step first has
     told, or seen told, all that was received by then, and later callers are told what the first one was.
     """
+
+    @property
+    def plans(self) -> Sequence[tuple[int, Slots]]:
+        """(step, slots): what held from after that step on, one entry each time it changed; none for a fixed order."""
+        ...
 
     def sends(self, step: int) -> tuple[int, ...]:
         """Return the fragments that every region sends after inner step `step`; asked after what is due was applied."""

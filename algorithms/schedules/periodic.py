@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from algorithms.schedules.pace import Slots
 from testbed.layout import FloatArray
 
 __all__ = ["PeriodicCalendar"]
@@ -18,6 +19,11 @@ class PeriodicCalendar:
     def __init__(self, residues: Sequence[int], period: int) -> None:
         self._residues = tuple(residues)
         self._period = period
+
+    @property
+    def plans(self) -> Sequence[tuple[int, Slots]]:
+        """None: the order is fixed; see `Calendar.plans`."""
+        return ()
 
     def sends(self, step: int) -> tuple[int, ...]:
         """Return the fragments sent after a step; see `Calendar.sends`."""

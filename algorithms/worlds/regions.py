@@ -21,9 +21,10 @@ import numpy.typing as npt
 import simpy
 from channels.wan.network import Network
 
+from algorithms.schedules.calendar import Calendar
 from algorithms.worlds.exchange import Exchange, Exchanges, Key, Mean
 from algorithms.worlds.published_steps import PublishedSteps
-from algorithms.worlds.regions_rows import REGION, SYNC
+from algorithms.worlds.regions_rows import PACE, REGION, SYNC
 from algorithms.worlds.regions_settings import RegionsSettings
 from algorithms.worlds.replica import ModelVector, Replica
 from algorithms.worlds.rows import CONTRIBUTION
@@ -74,7 +75,8 @@ class Regions:
         self._record_training = simulation.records.open(TRAINING)
         self._record_contribution = simulation.records.open(CONTRIBUTION)
         self._record_sync = simulation.records.open(SYNC)
-        self._num_syncs = 0
+        self._record_pace = simulation.records.open(PACE)
+        self._num_syncs, self._num_paces = 0, 0
 
     # -- set-up ----------------------------------------------------------------------------------------------------
 
@@ -246,6 +248,12 @@ class Regions:
             reduction.end_s, reduction.bits, float(np.linalg.norm(exchange.mean)),
         )  # fmt: skip
         self._num_syncs += 1
+
+    def note_pace(self, calendar: Calendar) -> None:
+        """Record what a calendar has newly settled on."""
+        for step, slots in calendar.plans[self._num_paces :]:
+            self._record_pace(step, self.simulation.now_s, *slots)
+            self._num_paces += 1
 
     def publish(self, version: int, vector: FloatArray) -> None:
         """Publish a server's model, `(num_entries,)`, as the version after so many inner steps a region, if new.

@@ -2,7 +2,7 @@
 
 from testbed.records import Schema
 
-__all__ = ["REGION", "SYNC"]
+__all__ = ["PACE", "REGION", "SYNC"]
 
 REGION = Schema.of(
     "region",
@@ -30,4 +30,14 @@ SYNC = Schema.of(
     end_s=("float", "when the last region had the result [s]"),
     bits=("float", "bits that the regions put on the network for it [bit]"),
     delta_norm=("float", "Euclidean norm of the mean that was received"),
+)
+
+PACE = Schema.of(
+    "pace",
+    "How often fragments are sent, each time adaptive transmission settled on something.",
+    step=("int", "inner step after which it holds"),
+    time_s=("float", "when a region first acted on it [s]"),
+    num_syncs=("int", "fragments that should go in a horizon of H steps, N"),
+    spacing_steps=("int", "inner steps from slot to slot, h"),
+    oversubscribed=("bool", "whether the network cannot carry each fragment once in H steps"),
 )

@@ -19,6 +19,8 @@ _PAPER_PERCENT: Final = 21.0
 _DELAYS: Final = (2, 6, 12)
 _NUM_SYNCS: Final = 6  # in H = 24 steps: twice those of Streaming, as in the paper's set-up (8 of 4 fragments)
 
+_ADAPTIVE: Final = {"kind": "adaptive-transmission", "num_syncs": _NUM_SYNCS}
+
 # label -> the method and its settings; all send when their step comes, so that a delay may be longer than a slot.
 _ALTERNATIVES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "streaming": ("streaming-diloco", {"schedule": "send-anchored"}),
@@ -28,11 +30,11 @@ _ALTERNATIVES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "transmission alone": (
         "cocodc",
         {
-            "schedule": {"kind": "adaptive-transmission", "num_syncs": _NUM_SYNCS},
+            "schedule": _ADAPTIVE,
             "compensation": {"kind": "blend", "alpha": 0.5},
         },
     ),
-    "cocodc": ("cocodc", {"schedule": {"kind": "adaptive-transmission", "num_syncs": _NUM_SYNCS}}),
+    "cocodc": ("cocodc", {"schedule": _ADAPTIVE}),
 }
 
 

@@ -25,6 +25,10 @@ def streaming(kind: str = "streaming-diloco", **settings: Any) -> dict[str, Any]
     return defaults | settings
 
 
+def slots(num_syncs: int) -> dict[str, Any]:
+    return {"kind": "adaptive-transmission", "num_syncs": num_syncs}
+
+
 def equal(first: dict[int, npt.NDArray[Any]], second: dict[int, npt.NDArray[Any]], atol: float = 1e-6) -> None:
     assert first.keys() == second.keys()
     for step in first:
@@ -56,9 +60,7 @@ def test_streaming_one_fragment_without_delay_and_blend_is_diloco(outer: Any) ->
     diloco = replay({"kind": "diloco", "sync_every": 4, "outer_optimizer": outer}, 12)
     overwriting = replay(streaming(**whole, compensation={"kind": "blend", "alpha": 0.0}), 12)
     compensating = replay(
-        streaming(
-            "cocodc", **whole, schedule={"kind": "adaptive-transmission", "num_syncs": 1}, compensation="curvature-norm"
-        ),
+        streaming("cocodc", **whole, schedule=slots(1), compensation="curvature-norm"),
         12,
     )
     for played in (overwriting, compensating):
@@ -83,7 +85,7 @@ def test_one_region_with_an_averaging_outer_optimizer_trains_on_as_if_nothing_we
         streaming(
             "cocodc",
             outer_optimizer=AVERAGE,
-            schedule={"kind": "adaptive-transmission", "num_syncs": 2},
+            schedule=slots(2),
             compensation=compensation,
         ),
         16,
@@ -145,7 +147,7 @@ def test_with_enough_delay_nobody_stalls_and_time_is_that_of_the_steps() -> None
 def test_the_order_of_the_regions_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     method = streaming(
         "cocodc",
-        schedule={"kind": "adaptive-transmission", "num_syncs": 3},
+        schedule=slots(3),
         sync_every=6,
         compensation="curvature-norm",
     )
