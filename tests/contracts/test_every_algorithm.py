@@ -1,4 +1,4 @@
-"""The contract of every registered algorithm of a federation, on a cell with fading and absences, on unequal devices."""
+"""The contract of every registered algorithm of a federation: fading, noise, absences and unequal devices."""
 
 import itertools
 import os

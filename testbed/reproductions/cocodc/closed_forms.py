@@ -5,8 +5,18 @@ Nothing is trained: what is checked is time.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from torch import Tensor, nn
+
+from testbed.experiments.finding import Cell, Finding
+from testbed.experiments.result import RunResult
+from testbed.experiments.scenario import Scenario
+from testbed.learning.datasets.dataset import Dataset
+from testbed.reproductions.outline import Section, Setting
 
 __all__ = ["SECTION", "ClosedForms", "closed_forms"]
 

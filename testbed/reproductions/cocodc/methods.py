@@ -65,7 +65,7 @@ def find(setting: Setting) -> Finding:
         notes=(
             "Loss: of the mean of the replicas on held-out text, the mean of the last five evaluations. Hours and "
             "gigabytes are those of a model of 150 million parameters; a GPT of 0.2 million is trained.",
-            "In lockstep the learning does not depend on the links, but for CoCoDC, which sends as often as they carry.",
+            "Learning in lockstep does not depend on the links, but for CoCoDC, which sends as often as they carry.",
         ),
         left_out=("The paper's own perplexities: LLaMA 150M on C4 needs accelerators, and they are not known to us.",),
     )
