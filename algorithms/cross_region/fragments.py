@@ -50,7 +50,7 @@ class Fragment:
     @property
     def size(self) -> int:
         """How many entries the fragment has."""
-        return self.tensors[-1].stop
+        return sum(tensor.stop - tensor.start for tensor in self.tensors)
 
     def gather(self, vector: FloatArray) -> FloatArray:
         """Return the fragment's entries of `vector : (num_parameters,)`, a copy (size,)."""

@@ -31,6 +31,6 @@ class SendAnchored(Part):
         slot_steps = sync_every // num_fragments
         if self.offset >= slot_steps:
             raise RequestError(
-                f"schedule {self.kind}: offset = {self.offset} must be below {slot_steps}, the steps between sendings"
+                f"schedule {self.kind}: offset = {self.offset} must be below the {slot_steps} steps between two"
             )
         return PeriodicCalendar([p * slot_steps + self.offset for p in range(num_fragments)], sync_every)

@@ -36,5 +36,5 @@ class E3m0Codec(ScaledCodec):
         return np.where((relative < 0) & (exponents > 0), exponents | _SIGN, exponents)
 
     def _levels(self, codes: npt.NDArray[np.unsignedinteger]) -> FloatArray:
-        magnitudes = _LEVELS[codes & (_SIGN - 1)]
+        magnitudes: FloatArray = _LEVELS[codes & (_SIGN - 1)]
         return np.where(codes & _SIGN, -magnitudes, magnitudes)
