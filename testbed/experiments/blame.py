@@ -119,6 +119,8 @@ def blame(run: RunResult) -> Blame:
 
 def _last_of_regions(run: RunResult) -> int | None:
     """Return the span with which the last region ended; None for a run that is not between regions, or has none."""
+    if not run.between_regions:
+        return None
     entities, end_s = run.column("span", "entity").astype(str), run.column("span", "end_s")
-    of_regions = np.flatnonzero(np.char.startswith(entities, "device-")) if run.between_regions else []
-    return max((int(row) for row in of_regions), key=lambda row: (end_s[row], row), default=None)
+    of_regions = [int(row) for row in np.flatnonzero(np.char.startswith(entities, "device-"))]
+    return max(of_regions, key=lambda row: (end_s[row], row), default=None)

@@ -51,7 +51,7 @@ def explain(run: RunResult) -> dict[str, float | None]:
         "shrinkage_mean": None if alignment is None else 1 - alignment,
         "aggregation_nmse_mean": _mean(run.column("aggregation", "aggregation_nmse")),
         "pull_back_ratio": _ratio(float(np.sum(run.column("version", "pull_back_norm"))), progress),
-        "waiting_fraction": _waiting_fraction(run),
+        "waiting_fraction": None if run.between_regions else _waiting_fraction(run),
         **_uplink_load(run, elapsed_s),
         "updates_per_1000_s": _ratio(1000.0 * num_versions, elapsed_s) if "version" in run.tables else None,
         "work_rate_per_s": _work_rate(run, elapsed_s),

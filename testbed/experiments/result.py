@@ -169,7 +169,8 @@ class RunResult:
         """Return the version that each value of `series` is of, `(n,)`; errors as there."""
         self.series(metric)
         rows = np.asarray(self.column("evaluation", "metric") == metric, dtype=bool)
-        return self.column("evaluation", "version")[rows].astype(np.float64)
+        versions: Floats = self.column("evaluation", "version")[rows].astype(np.float64)
+        return versions
 
     def version_at(self, metric: str, time_s: float) -> float:
         """Return the version that was evaluated last at or before a time; 0 before any; errors as for `series`."""

@@ -92,6 +92,8 @@ class SpanWalk:
 
     def _before(self, span_id: int) -> int:
         """Return the line that a span's entity had stood in until then, else its cause."""
+        if (awaited := self._awaited(span_id)) is not None:
+            return awaited
         cause = self.cause[span_id]
         if self.kind[span_id] == "queue" or cause == NO_CAUSE:
             return cause
@@ -101,6 +103,10 @@ class SpanWalk:
         # The holder before left the uplink with a span of its own; whoever was released by a device had no line.
         waited = line != NO_CAUSE and (_role(self.entity[cause]) != "device" or role == "device")
         return line if waited and cause < line < span_id else cause
+
+    def _awaited(self, span_id: int) -> int | None:
+        """Return the collective for which a region stalled until it ended; None for any other span."""
+        return self.transfers.ended_at(self.end_s[span_id]) if self.kind[span_id] == "stall" else None
 
     def _others_ready_s(self, last: int, above: int, released_s: float) -> float:
         """Return when all members but the last were ready [s]; infinity if nobody waited for it.
@@ -116,6 +122,8 @@ class SpanWalk:
     def _blame(self, span_id: int, now_s: float, others_ready_s: float, steps: list[Step]) -> float:
         """Append the steps of one span that ends at `now_s`; return when it started [s]."""
         entity, kind, start_s = self.entity[span_id], self.kind[span_id], min(self.start_s[span_id], now_s)
+        if self._awaited(span_id) is not None:  # the time is that of the collective, to which the walk goes next
+            return now_s
         if self.transfers.is_one(span_id):
             steps += self.transfers.steps(span_id, start_s, now_s)
             return start_s

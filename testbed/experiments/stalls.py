@@ -69,12 +69,9 @@ class _Spans:
         self.transfers = Transfers(run)
         self.stalls: dict[str, list[int]] = {}
         self.released: dict[tuple[str, float], int] = {}  # (who went on, when) -> the transfer that let it
-        self.ended: dict[float, int] = {}  # when -> the collective that ended
         for span_id, (entity, kind) in enumerate(zip(self.entity, self.kind, strict=True)):
             if kind == "stall":
                 self.stalls.setdefault(entity, []).append(span_id)
-            elif kind == "all-reduce":
-                self.ended[self.end_s[span_id]] = span_id
             cause = self.cause[span_id]
             if cause != NO_CAUSE and self.transfers.is_one(cause) and not entity.startswith(("wan-", "collective")):
                 self.released[entity, self.start_s[span_id]] = cause
@@ -83,7 +80,7 @@ class _Spans:
         """Return what a stall was due to, and for how long each [s]."""
         start_s, end_s = self.start_s[span_id], self.end_s[span_id]
         # The run may have ended with the stall, before anything was released.
-        transfer = self.released.get((self.entity[span_id], end_s), self.ended.get(end_s))
+        transfer = self.released.get((self.entity[span_id], end_s), self.transfers.ended_at(end_s))
         if transfer is None:
             return [("unexplained", end_s - start_s)]
         since_s = max(start_s, self.start_s[transfer])

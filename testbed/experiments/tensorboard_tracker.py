@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from testbed.errors import RequestError
-from testbed.experiments.result import COSTS, RunResult
+from testbed.experiments.result import RunResult
 from testbed.settings import Part
 
 __all__ = ["TensorboardTracker"]
@@ -58,7 +58,7 @@ def _points(run: RunResult) -> list[tuple[float, int, dict[str, float]]]:
     times_s, versions, metrics, values = (run.column("evaluation", name).tolist() for name in names)
     for time_s, version, metric, value in zip(times_s, versions, metrics, values, strict=True):
         points.setdefault((time_s, version), {})[f"evaluation/{metric}"] = value
-    for cost in COSTS:
+    for cost in run.costs:
         spent = run.spent(cost, np.array(times_s, dtype=np.float64)).tolist()
         for time_s, version, total in zip(times_s, versions, spent, strict=True):
             points[time_s, version][f"cost/{cost}"] = total

@@ -4,12 +4,16 @@ A collective is a chain of flows, each of which starts when the slowest flow of 
 is found from its end: what arrived at that instant, what arrived when that one started, and so on.
 """
 
+from typing import Final
+
 import numpy as np
 
 from testbed.experiments.blamed_path import UNEXPLAINED, Step
 from testbed.experiments.result import RunResult
 
 __all__ = ["Transfers"]
+
+_ROUNDING: Final = 1e-12
 
 
 class Transfers:
@@ -22,9 +26,12 @@ class Transfers:
         self._end_s: list[float] = run.column("span", "end_s").tolist()
         self._travel_s = _travel_s(run)
         self._arrived: dict[float, list[int]] = {}
+        self._ended: dict[float, int] = {}
         for span_id, (entity, end_s) in enumerate(zip(self._entity, self._end_s, strict=True)):
             if entity.startswith("wan-"):
                 self._arrived.setdefault(end_s, []).append(span_id)
+            elif self.is_one(span_id):
+                self._ended[end_s] = span_id
         self._arrivals_s = np.array(sorted(self._arrived))
 
     def is_one(self, span_id: int) -> bool:
@@ -32,12 +39,20 @@ class Transfers:
         flow = self._entity[span_id].startswith("wan-") and self._kind[span_id] == "transmit"
         return flow or (self._entity[span_id] == "collective" and self._kind[span_id] == "all-reduce")
 
+    def ended_at(self, time_s: float) -> int | None:
+        """Return the collective that ended at an instant [s], if one did."""
+        return self._ended.get(time_s)
+
     def steps(self, span_id: int, start_s: float, end_s: float) -> list[Step]:
         """Return of what a transfer was made between two instants within it [s], the latest first, without a gap."""
         now_s, steps = end_s, list[Step]()
         own = span_id if self._entity[span_id] != "collective" else self._last_by(self._end_s[span_id], start_s)
         while own is not None and now_s > start_s:
             entity, begun_s, arrived_s = self._entity[own], self._start_s[own], self._end_s[own]
+            if self._is_one_instant(arrived_s, now_s):
+                arrived_s = now_s
+            if self._is_one_instant(begun_s, start_s):
+                begun_s = start_s
             sent_s = max(begun_s, arrived_s - self._travel_s.get(own, 0.0))
             for what, since_s, until_s in (
                 (UNEXPLAINED, arrived_s, now_s),
@@ -53,9 +68,16 @@ class Transfers:
             steps.append(Step(UNEXPLAINED, self._entity[span_id], start_s, now_s))
         return steps
 
+    def _is_one_instant(self, first_s: float, second_s: float) -> bool:
+        """Return whether two instants differ by no more than rounding: the clock adds up what it waits."""
+        return abs(first_s - second_s) <= _ROUNDING * max(abs(first_s), abs(second_s), 1.0)
+
     def _last_by(self, time_s: float, since_s: float) -> int | None:
         """Return the flow that was the last to arrive at or before an instant and after another [s]."""
-        below = int(np.searchsorted(self._arrivals_s, time_s, side="right")) - 1
+        below = int(np.searchsorted(self._arrivals_s, time_s, side="right"))
+        # The next one, if rounding alone makes it later, else the one before.
+        is_next = below < len(self._arrivals_s) and self._is_one_instant(self._arrivals_s[below], time_s)
+        below -= not is_next
         if below < 0 or self._arrivals_s[below] <= since_s:
             return None
         # Of several at one instant, the one that had been on its way for longest.

@@ -54,7 +54,7 @@ class LineChart:
     ----------
     bands : label -> what to draw; its position gives its colour.
     reached : label -> where it reached the target, None if it did not.
-    value_range : lowest and highest value of the vertical axis.
+    value_range : lowest and highest value of the vertical axis; above 0 if that is logarithmic, too.
     level : the target's value, None without one.
     """
 
@@ -65,6 +65,7 @@ class LineChart:
     value_range: tuple[float, float]
     logarithmic: bool
     level: float | None = None
+    log_values: bool = False
 
     def to_html(self) -> Html:
         """Return the chart as one figure."""
@@ -81,7 +82,7 @@ class LineChart:
         )  # left and bottom, as in the pictures
         labels = [
             element("text", self.quantity_label + scale, x=(_LEFT + _RIGHT) / 2, y=_HEIGHT - 8, text_anchor="middle"),
-            element("text", self.metric_label, x=_LEFT + 6, y=_TOP + 10),
+            element("text", self.metric_label + (" (log scale)" if self.log_values else ""), x=_LEFT + 6, y=_TOP + 10),
         ]
         drawing = [*self._grid(), *lines, *self._target(), axes, *labels]
         svg = element(
@@ -105,6 +106,8 @@ class LineChart:
 
     def _y(self, value: float) -> float:
         low, high = self.value_range
+        if self.log_values:
+            low, high, value = math.log(low), math.log(high), math.log(max(value, low))
         return round(_BOTTOM - (_BOTTOM - _TOP) * (value - low) / (high - low), 2)
 
     def _line(self, position: int, label: str, band: Band) -> list[Html]:
@@ -145,7 +148,7 @@ class LineChart:
             marks.append(element("line", class_="grid", x1=x, y1=_TOP, x2=x, y2=_BOTTOM))
             text = with_prefix(value).strip()
             marks.append(element("text", text, class_="tick", x=x, y=_BOTTOM + 17, text_anchor="middle"))
-        for value in _ticks(*self.value_range, False):
+        for value in _ticks(*self.value_range, self.log_values):
             y = self._y(value)
             marks.append(element("line", class_="grid", x1=_LEFT, y1=y, x2=_RIGHT, y2=y))
             marks.append(element("text", f"{value:.3g}", class_="tick", x=_LEFT - 7, y=y + 4, text_anchor="end"))

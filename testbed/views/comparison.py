@@ -30,7 +30,7 @@ def comparison_tables(comparison: Comparison) -> Group:
     columns = ["reached", "time to target", "speed-up", "p"] if aimed else []
     title = f"Time to {comparison.target} ({comparison.rule}), median over seeds [{_coverages(comparison)}]"
     final = f"final {metric_words(comparison.final_metric)}\n[range]"
-    times = new_table(title if aimed else "Median over seeds", "alternative", *columns, final)
+    times = new_table(title if aimed else "Median over seeds", "alternative", *columns, final, whole_labels=True)
     unit = time_unit(time_s for a in alternatives for time_s in _ends(a.time_to_s))
     for alternative in alternatives:
         reached = f"{alternative.num_reached}/{len(alternative.seeds)}"
@@ -55,6 +55,7 @@ def _costs_table(comparison: Comparison) -> Table:
         "alternative",
         "steps" if comparison.between_regions else "rounds",
         *heads,
+        whole_labels=True,
     )
 
     def spent(to_target: MedianInterval, total: float, words: Callable[[float], str]) -> str:
@@ -63,7 +64,7 @@ def _costs_table(comparison: Comparison) -> Table:
         return f"{_NOT_REACHED if to_target.median is None else words(to_target.median)}\n/ {words(total)}"
 
     def amount(cost: str, value: float) -> str:
-        return f"{traffic.of(value):.3g}" if cost == "bits_wan" else number(value, COST_WORDS[cost][1])
+        return traffic.number(value, 3) if cost == "bits_wan" else number(value, COST_WORDS[cost][1])
 
     for alternative in alternatives:
         cells = [spent(alternative.versions_to_target, alternative.num_versions, _whole)]
@@ -99,7 +100,7 @@ def _interval(median: MedianInterval, unit: Unit) -> str:
     middle = _NOT_REACHED if median.median is None else unit.words(median.median)
     if not median.has_interval:
         return middle
-    low, high = (_NOT_REACHED if end is None else f"{unit.of(end):.4g}" for end in (median.low, median.high))
+    low, high = (_NOT_REACHED if end is None else unit.number(end) for end in (median.low, median.high))
     return f"{middle}\n[{low}, {high}]"
 
 

@@ -1,15 +1,15 @@
-"""Curves: a metric against simulated time, against channel uses and against radiated energy.
+"""Curves: a metric against what it took: time, channel uses and radiated energy, or time, steps and WAN traffic.
 
-Accuracy against time alone flatters whoever spends most, so the three are always shown together. A line is
-the median over seeds. The band is the interval of that median which tables give, between two order statistics of at
-least 95 %: with eight seeds or fewer it reaches from the lowest to the highest, with more it narrows as the median
-becomes better known, where a range would widen. A diamond marks the median over all seeds at which the target was
-reached. Failed runs have no part in lines and bands; the legend counts them.
+What is on the horizontal axes is said in `panels.py`. A line is the median over seeds. The band is the interval of that
+median which tables give, between two order statistics of at least 95 %: with eight seeds or fewer it reaches from the
+lowest to the highest, with more it narrows as the median becomes better known, where a range would widen. A diamond
+marks the median over all seeds at which the target was reached. Failed runs have no part in lines and bands; the legend
+counts them.
 """
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -29,6 +29,7 @@ from testbed.views.palette import (
     quieten,
     with_prefix,
 )
+from testbed.views.panels import Panel, has_log_values, panels_of, quantity_at
 from testbed.views.selection import drawn_alternatives, words_on_left_out
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "PANELS",
     "Band",
     "median_bands",
     "median_reached",
@@ -49,12 +49,6 @@ __all__ = [
 Floats: TypeAlias = npt.NDArray[np.float64]
 Curve: TypeAlias = tuple[Floats, Floats]  # x and metric of one run at its evaluations
 
-# What a panel's horizontal axis shows: a name of testbed.experiments.result.COSTS or the time, and its label.
-PANELS: Final = (
-    ("time_s", "simulated time [s]"),
-    ("channel_uses", "channel uses of the uplink"),
-    ("energy_tx_j", "energy radiated by the devices [J]"),
-)
 _NUM_POINTS: Final = 400
 _HEIGHT_PX: Final = 1000
 _WIDEST_LABEL: Final = 60  # letters in the legend
@@ -70,6 +64,10 @@ class Band:
     median: Floats
     high: Floats
 
+    def scaled(self, size: float) -> "Band":
+        """Return the same against a quantity counted in units of `size`."""
+        return replace(self, x=self.x / size)
+
 
 def plot_curves(
     runs: Mapping[str, Sequence[RunResult]],
@@ -78,7 +76,7 @@ def plot_curves(
     rule: Rule = DEFAULT_RULE,
     title: str = "",
 ) -> "Figure":
-    """Return the figure of a metric against time, channel uses and transmit energy, one line per alternative.
+    """Return the figure of a metric against time and two costs (`panels_of`), one line per alternative.
 
     Of more than eight alternatives it shows the first and the best (`drawn_alternatives`), and says so.
 
@@ -96,33 +94,53 @@ def plot_curves(
         raise RequestError(f"nothing to draw: no completed run was evaluated on {metric}")
     on_metric = target if target is not None and target.metric == metric else None
     drawn = drawn_alternatives(runs, metric, on_metric, rule)
+    panels = panels_of(run for group in runs.values() for run in group)
     figure = new_figure(height_px=_HEIGHT_PX)
-    top = _draw_heading(figure, drawn, metric, title, on_metric, rule, len(runs))
+    costs = "steps and traffic" if panels[1].quantity == "version" else "traffic and energy"
+    headline = title or f"{metric_label(metric).capitalize()} against time, {costs}"
+    top = _draw_heading(figure, drawn, metric, headline, on_metric, rule, len(runs))
     margins = {"left": 0.065, "right": 0.975, "top": top, "bottom": 0.075}
     grid = figure.add_gridspec(2, 2, hspace=0.27, wspace=0.13, **margins)
     places = (grid[0, :], grid[1, 0], grid[1, 1])
-    for place, (quantity, label) in zip(places, PANELS, strict=True):
+    for place, panel in zip(places, panels, strict=True):
         axes = figure.add_subplot(place, sharey=figure.axes[0] if figure.axes else None)
-        _draw_lines(axes, drawn, metric, quantity)
+        _draw_lines(axes, drawn, metric, panel)
         if on_metric is not None:
-            _draw_target(axes, drawn, quantity, on_metric, rule)
-        scale = " (log scale)" if axes.get_xscale() == "log" else ""
-        axes.set_xlabel(label + scale, fontsize=13, color=INK)
-        axes.set_ylabel(metric_label(metric), fontsize=13, color=INK)
+            _draw_target(axes, drawn, panel, on_metric, rule)
+        axes.set_xlabel(panel.label + _scale_words(axes.get_xscale()), fontsize=13, color=INK)
+    _scale_values(figure.axes[0], drawn, metric)
+    for axes in figure.axes:
+        axes.set_ylabel(metric_label(metric) + _scale_words(axes.get_yscale()), fontsize=13, color=INK)
     return figure
+
+
+def _scale_words(scale: str) -> str:
+    return " (log scale)" if scale == "log" else ""
+
+
+def _scale_values(axes: "Axes", runs: Mapping[str, Sequence[RunResult]], metric: str) -> None:
+    """Make the vertical axis logarithmic where the values ask for it."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    values = np.concatenate([run.series(metric)[1] for group in runs.values() for run in group])
+    values = values[np.isfinite(values)]
+    if has_log_values(metric, float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(lambda value, _position: f"{value:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_heading(
     figure: "Figure",
     drawn: Mapping[str, Sequence[RunResult]],
     metric: str,
-    title: str,
+    headline: str,
     target: Target | None,
     rule: Rule,
     num_alternatives: int,
 ) -> float:
     """Draw title, reading and legend from the top down, and return where the axes may begin, as a fraction."""
-    headline = title or f"{metric_label(metric).capitalize()} against time, traffic and energy"
     figure.text(0.065, 1 - 43 / _HEIGHT_PX, headline, ha="left", fontsize=18, color=INK)
     reading = [reading_of(drawn, metric, target, rule), words_on_left_out(len(drawn), num_alternatives)]
     lines = [line for line in reading if line]
@@ -149,7 +167,8 @@ def reading_of(
 
 def metric_label(metric: str) -> str:
     """Return a metric as an axis says it."""
-    return {"accuracy": "test accuracy", "loss": "test loss"}.get(metric, metric.replace("_", " "))
+    whole = {"accuracy": "test accuracy", "loss": "test loss", "perplexity": "test perplexity"}
+    return whole.get(metric, metric.replace("_", " "))
 
 
 def _add_legend(
@@ -200,7 +219,7 @@ def median_bands(runs: Mapping[str, Sequence[RunResult]], metric: str, quantity:
 
     Parameters
     ----------
-    quantity : `time_s` or one of `testbed.experiments.result.COSTS`.
+    quantity : `time_s`, `version` or one of `testbed.experiments.result.COSTS`.
     """
     curves = {label: _curves(group, metric, quantity) for label, group in runs.items()}
     # As far as all seeds of an alternative have come: beyond that its median would be of fewer and fewer.
@@ -222,8 +241,9 @@ def _line(position: int) -> dict[str, Any]:
     return {"color": colour_of(position), "linestyle": line_style_of(position), "linewidth": 2.2}
 
 
-def _draw_lines(axes: "Axes", runs: Mapping[str, Sequence[RunResult]], metric: str, quantity: str) -> None:
-    bands, logarithmic = median_bands(runs, metric, quantity)
+def _draw_lines(axes: "Axes", runs: Mapping[str, Sequence[RunResult]], metric: str, panel: Panel) -> None:
+    found, logarithmic = median_bands(runs, metric, panel.quantity)
+    bands = {label: band.scaled(panel.size) for label, band in found.items()}
     quieten(axes)
     for position, (label, band) in enumerate(bands.items()):
         colour = colour_of(position)
@@ -242,7 +262,7 @@ def _curves(runs: Sequence[RunResult], metric: str, quantity: str) -> list[Curve
     for run in runs:
         times_s, values = run.series(metric)
         if len(times_s) and not run.failed:
-            curves.append((times_s if quantity == "time_s" else run.spent(quantity, times_s), values))
+            curves.append((quantity_at(run, metric, quantity, times_s), values))
     return curves
 
 
@@ -268,20 +288,18 @@ def _last_at_each_x(x: Floats, values: Floats) -> Curve:
 
 
 def _draw_target(
-    axes: "Axes", runs: Mapping[str, Sequence[RunResult]], quantity: str, target: Target, rule: Rule
+    axes: "Axes", runs: Mapping[str, Sequence[RunResult]], panel: Panel, target: Target, rule: Rule
 ) -> None:
     axes.axhline(target.value, **_TARGET_LINE)
     for position, group in enumerate(runs.values()):
-        median = median_reached(group, quantity, target, rule)
+        median = median_reached(group, panel.quantity, target, rule)
         if median is not None:
             # Later ones are smaller and on top, so that two at one place are both seen.
             size, colour = max(13 - 2 * position, 6), colour_of(position)
-            axes.plot(median, target.value, "D", ms=size, color=colour, mec="white", zorder=5 + position)
+            axes.plot(median / panel.size, target.value, "D", ms=size, color=colour, mec="white", zorder=5 + position)
 
 
 def _reached_at(run: RunResult, quantity: str, target: Target, rule: Rule) -> float | None:
     times_s, values = run.series(target.metric)
     time_s = None if run.failed else time_to(target, times_s.tolist(), values.tolist(), rule)
-    if time_s is None or quantity == "time_s":
-        return time_s
-    return float(run.spent(quantity, np.array([time_s]))[0])
+    return None if time_s is None else float(quantity_at(run, target.metric, quantity, np.array([time_s]))[0])

@@ -98,7 +98,7 @@ def shown_window(run: RunResult, start_s: float | None, end_s: float | None) -> 
         whose, period_s = period
         end_s = first_s + _NUM_PERIODS * period_s
         if end_s < elapsed_s:
-            about += f", about {_NUM_PERIODS} periods of {whose} {period_s:.3g} s)"
+            about += f", about {_NUM_PERIODS} periods of {whose}{period_s:.3g} s)"
     last_s = elapsed_s if end_s is None else min(end_s, elapsed_s)
     if not 0 <= first_s < last_s:
         raise RequestError(
@@ -116,7 +116,7 @@ def _sync_period(run: RunResult) -> tuple[str, float] | None:
         fragments = np.zeros(len(asked_s))
     between_s = [np.diff(np.sort(asked_s[fragments == fragment])) for fragment in np.unique(fragments)]
     means_s = [float(np.mean(own_s)) for own_s in between_s if len(own_s)]
-    return ("synchronising a fragment (every", max(means_s)) if means_s else None
+    return ("synchronising a fragment (", max(means_s)) if means_s else None
 
 
 def _slowest_period(run: RunResult) -> tuple[str, float] | None:
@@ -130,4 +130,4 @@ def _slowest_period(run: RunResult) -> tuple[str, float] | None:
     if not periods:
         return None
     group, period_s = max(((int(g), float(p)) for g, p in periods.items()), key=lambda item: item[1])
-    return f"the slowest group ({group}:", period_s
+    return f"the slowest group ({group}: ", period_s

@@ -16,13 +16,22 @@ class Unit(NamedTuple):
         """Return a value in SI in this unit."""
         return value / self.size
 
+    def number(self, value: float, digits: int = 4) -> str:
+        """Return a value in SI as a number of this unit, of so many digits, and of all those before the point.
+
+        >>> SECONDS.number(12_345.6), SECONDS.number(0.12345)
+        ('12346', '0.1235')
+        """
+        own = self.of(value)
+        return f"{own:.{digits}g}" if abs(own) < 10**digits - 0.5 else f"{own:.0f}"
+
     def words(self, value: float, digits: int = 4) -> str:
-        """Return a value in SI with this unit behind it.
+        """Return the same with the unit behind it.
 
         >>> HOURS.words(45_000.0)
         '12.5 h'
         """
-        return f"{self.of(value):.{digits}g} {self.symbol}"
+        return f"{self.number(value, digits)} {self.symbol}"
 
 
 SECONDS: Final = Unit("s", 1.0)

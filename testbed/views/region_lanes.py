@@ -70,7 +70,8 @@ def coverage(start_s: Floats, end_s: Floats, edges_s: Floats) -> Floats:
         ordered = np.sort(times_s)
         total = np.concatenate([[0.0], np.cumsum(ordered)])
         before = np.searchsorted(ordered, edges_s)
-        return edges_s * before - total[before]
+        since_s: Floats = edges_s * before - total[before]
+        return since_s
 
     covered = np.diff(elapsed(start_s) - elapsed(end_s)) / np.diff(edges_s)
     # What rounding leaves of nothing is nothing.

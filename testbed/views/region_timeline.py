@@ -200,7 +200,7 @@ def _add_heading(figure: "Figure", run: RunResult, window: Window, about: str, u
     first, last = (unit.words(time_s) for time_s in window)
     headline = f"{run.algorithm}, {run.name}, seed {run.seed}: {first} to {last}"
     figure.text(_LEFT, 0.957, headline, ha="left", fontsize=18, color=INK)
-    figure.text(_RIGHT, 0.928, about, ha="right", fontsize=12, color=MUTED_INK)
+    figure.text(_RIGHT, 0.959, about, ha="right", fontsize=12, color=MUTED_INK)
     looks = {
         "computing": _COMPUTE,
         "stalled by a transfer": STALL,

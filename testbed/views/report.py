@@ -19,8 +19,9 @@ from testbed.experiments.summary import Comparison, SeedRow, group_by_settings
 from testbed.experiments.target import DEFAULT_RULE, Rule, Target
 from testbed.views.charts import LineChart, legend
 from testbed.views.comparison import comparison_tables
-from testbed.views.curves import PANELS, median_bands, median_reached, metric_label, reading_of, with_seeds
+from testbed.views.curves import median_bands, median_reached, metric_label, reading_of, with_seeds
 from testbed.views.page import Html, element, html_of, join, render_page
+from testbed.views.panels import Panel, has_log_values, panels_of
 from testbed.views.selection import drawn_alternatives, words_on_left_out
 from testbed.views.tables import causes_table, differences_table
 from testbed.views.timeline_page import SCRIPTS, timeline_section
@@ -98,24 +99,28 @@ def _failures(comparison: Comparison) -> Html:
 
 def _curves(labelled: Runs, target: Target, rule: Rule) -> Html:
     drawn = drawn_alternatives(labelled, target.metric, target, rule)
-    panels = {label: (quantity, *median_bands(drawn, target.metric, quantity)) for quantity, label in PANELS}
-    values = [np.concatenate([band.low, band.high]) for _, bands, _ in panels.values() for band in bands.values()]
+    panels = panels_of(run for group in labelled.values() for run in group)
+    found = {panel: median_bands(drawn, target.metric, panel.quantity) for panel in panels}
+    values = [np.concatenate([band.low, band.high]) for bands, _ in found.values() for band in bands.values()]
     shown = np.concatenate([*values, [target.value]])
     shown = shown[np.isfinite(shown)]
     if len(shown) == 1:
         return element("p", f"Nothing to draw: no completed run was evaluated on {target.metric}.", class_="note")
-    room = 0.04 * (float(np.ptp(shown)) or 1.0)
+    low, high = float(shown.min()), float(shown.max())
+    log_values = has_log_values(target.metric, low, high)
+    room = 0.04 * ((high - low) or 1.0)
     charts = [
         LineChart(
-            bands=bands,
-            reached={name: median_reached(group, quantity, target, rule) for name, group in drawn.items()},
-            quantity_label=label,
+            bands={name: band.scaled(panel.size) for name, band in bands.items()},
+            reached={name: _reached(group, panel, target, rule) for name, group in drawn.items()},
+            quantity_label=panel.label,
             metric_label=metric_label(target.metric),
-            value_range=(float(shown.min()) - room, float(shown.max()) + room),
+            value_range=(low / 1.1, high * 1.1) if log_values else (low - room, high + room),
             logarithmic=logarithmic,
             level=target.value,
+            log_values=log_values,
         ).to_html()
-        for label, (quantity, bands, logarithmic) in panels.items()
+        for panel, (bands, logarithmic) in found.items()
     ]
     labels = [with_seeds(label, group) for label, group in drawn.items()]
     readings = [reading_of(drawn, target.metric, target, rule), words_on_left_out(len(drawn), len(labelled))]
@@ -126,6 +131,11 @@ def _curves(labelled: Runs, target: Target, rule: Rule) -> Html:
             *(element("p", f"{words[0].upper()}{words[1:]}.", class_="note") for words in readings if words),
         ]
     )
+
+
+def _reached(runs: Sequence[RunResult], panel: Panel, target: Target, rule: Rule) -> float | None:
+    median = median_reached(runs, panel.quantity, target, rule)
+    return None if median is None else median / panel.size
 
 
 def _causes(labelled: Runs) -> list[Html]:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from testbed.views.palette import with_prefix
+from testbed.views.quantities import SECONDS
 
 __all__ = ["COST_WORDS", "NONE", "add_row", "fraction", "label", "metric_words", "new_table", "number", "shown_costs"]
 
@@ -34,12 +35,16 @@ def shown_costs(kept: Collection[str]) -> list[str]:
     return [cost for cost in COST_WORDS if (cost in kept if kept else cost != "bits_wan")]
 
 
-def new_table(title: str, *columns: str, numbers: bool = True) -> Table:
-    """Return a table whose first column is words and whose others are numbers (or words as well)."""
+def new_table(title: str, *columns: str, numbers: bool = True, whole_labels: bool = False) -> Table:
+    """Return a table whose first column is words and whose others are numbers (or words as well).
+
+    `whole_labels` : where the table is too wide, the first column keeps its width and others are broken.
+    """
     table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=SIMPLE_HEAD)
     for position, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if numbers and position else "left"
-        table.add_column(Text(column), justify=justify, overflow="fold")
+        no_wrap = whole_labels and not position
+        table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=no_wrap)
     return table
 
 
@@ -54,7 +59,7 @@ def number(value: float | None, unit: str = "", digits: int = 3) -> str:
     if value is None:
         return NONE
     if unit == "s":  # seconds are compared with one another and the horizon: no prefix
-        return f"{value:.4g} s"
+        return SECONDS.words(value)
     return (with_prefix(value) + unit).strip() if digits == 3 else f"{value:.{digits}g}"
 
 

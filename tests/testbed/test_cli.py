@@ -391,8 +391,12 @@ def test_a_wrong_command_gets_one_message_and_code_2(case: str, command: Command
 
 BAD_SWEEPS = {
     "a metric that no run records": (
+        ["--vary", "devices.count=5", "--target", "confidence>=0.5"],
+        ["confidence", "known: accuracy, accuracy_class_K, client_accuracy_p10, loss, perplexity"],
+    ),
+    "a metric that runs on other data record": (
         ["--vary", "devices.count=5", "--target", "perplexity<=3"],
-        ["perplexity", "known: accuracy, accuracy_class_K, client_accuracy_p10, loss"],
+        ["perplexity", "client_accuracy_p10, loss"],
     ),
     "a class that the data does not have": (
         ["--vary", "devices.count=5", "--target", "accuracy_class_17>=0.5"],

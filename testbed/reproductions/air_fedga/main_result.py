@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from testbed.experiments.explanation import explain
 from testbed.experiments.finding import Cell, Finding
 from testbed.experiments.result import RunResult
 from testbed.experiments.run import prepare
 from testbed.experiments.scenario import Scenario, data_folder
-from testbed.experiments.summary import explain
 from testbed.experiments.sweep import PlannedRun, Variation, plan_sweep
 from testbed.reproductions.air_fedga.times import time_to_accuracy
 from testbed.reproductions.outline import Section, Setting

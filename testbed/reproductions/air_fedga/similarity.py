@@ -5,10 +5,10 @@ from typing import Final
 
 import numpy as np
 
+from testbed.experiments.explanation import explain
 from testbed.experiments.finding import Cell, Finding
 from testbed.experiments.result import RunResult
 from testbed.experiments.scenario import Scenario
-from testbed.experiments.summary import explain
 from testbed.experiments.sweep import Variation, plan_sweep
 from testbed.reproductions.air_fedga.times import median_time_to
 from testbed.reproductions.outline import Section, Setting

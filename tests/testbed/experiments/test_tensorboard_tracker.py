@@ -6,7 +6,7 @@ import pytest
 from small import small_scenario
 
 from testbed.errors import RequestError
-from testbed.experiments.result import COSTS, RunResult
+from testbed.experiments.result import RunResult
 from testbed.experiments.tensorboard_tracker import TensorboardTracker
 
 
@@ -43,7 +43,7 @@ def test_every_evaluation_is_read_back_at_its_version_and_its_simulated_time(run
 
 def test_every_cost_is_read_back_as_what_was_spent_by_each_evaluation(run: RunResult, read_back: Any) -> None:
     times_s, _ = run.series("accuracy")
-    for cost in COSTS:
+    for cost in run.costs:
         values = [event.value for event in read_back.Scalars(f"cost/{cost}")]
         np.testing.assert_array_equal(values, run.spent(cost, times_s).astype(np.float32))
         assert values[0] == 0
