@@ -41,6 +41,7 @@ class Purpose(IntEnum):
     DATA_SPLIT = 13
     CSI_ERROR = 14
     PHASE_ERROR = 15
+    MINIBATCH = 16
 
 
 def stream(root_seed: int, purpose: Purpose, *ids: int) -> np.random.Generator:

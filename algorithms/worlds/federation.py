@@ -31,7 +31,7 @@ from channels.downlink import Deliveries
 from testbed.devices.availability import Absences
 from testbed.devices.fleet import Fleet
 from testbed.layout import FloatArray
-from testbed.learning.evaluation import client_accuracies
+from testbed.learning.metrics import client_accuracies
 from testbed.learning.workload import Workload
 from testbed.records import NO_CAUSE, TRAINING
 from testbed.simulation import Process, Simulation

@@ -51,7 +51,8 @@ def estimate(scenario: ResolvedScenario, seed: int, data_dir: Path | None) -> Es
     timeline = execute(scenario, seed, data_dir=data_dir, kernel="none")
     timeline_s = time.perf_counter() - started
     training = timeline.tables["training"]
-    end_s, num_versions = float(timeline.meta["simulated_end_s"]), timeline.tables["version"].num_rows
+    end_s = float(timeline.meta["simulated_end_s"])
+    num_versions = max(timeline.tables["version"]["version"].to_pylist(), default=0)
     interval_s = scenario.run.evaluation_interval_s
     if scenario.run.evaluation_interval_rounds is not None:
         interval_s = end_s * scenario.run.evaluation_interval_rounds / max(num_versions, 1)

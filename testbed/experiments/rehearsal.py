@@ -13,7 +13,7 @@ from testbed.experiments.run import prepare, torch_threads
 from testbed.experiments.scenario import data_folder
 from testbed.experiments.sweep import PlannedRun
 from testbed.learning.datasets.dataset import Dataset
-from testbed.learning.evaluation import check_metric
+from testbed.learning.metrics import check_metric
 
 __all__ = ["check_plan"]
 
@@ -50,6 +50,7 @@ def _rehearse(run: PlannedRun, metric: str, data_dir: Path | None, loaded: dict[
     if source not in loaded:
         loaded[source] = scenario.data.dataset.load(folder)
     data = loaded[source]
-    check_metric(metric, data)
     with torch_threads(scenario.run.num_threads):
-        prepare(scenario, run.seed, data, kernel="none").world.start()
+        experiment = prepare(scenario, run.seed, data, kernel="none", data_dir=folder)
+        check_metric(metric, data, experiment.workload.evaluator.views)
+        experiment.world.start()

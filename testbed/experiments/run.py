@@ -6,7 +6,7 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,16 +27,17 @@ from testbed.experiments.store import run_id
 from testbed.experiments.target import parse_target
 from testbed.learning.cost import TrainingCost, training_cost
 from testbed.learning.datasets.dataset import Dataset
-from testbed.learning.evaluation import Evaluator, check_metric
+from testbed.learning.evaluation import NO_VIEWS, Evaluator
 from testbed.learning.jobs import EvaluationJob, Jobs, Placement
 from testbed.learning.kernels.protocol import Job, Kernel
+from testbed.learning.metrics import check_metric
 from testbed.learning.minibatches import BatchPlan
 from testbed.learning.partition import label_histogram
 from testbed.learning.placement.replaying import ReplayingPlacement
 from testbed.learning.result_store import ResultStore
-from testbed.learning.task import LearningTask, OptimizerSettings
+from testbed.learning.task import LearningTask, State
 from testbed.learning.torch_seed import seeded
-from testbed.learning.workload import Workload
+from testbed.learning.workload import Watch, Workload
 from testbed.simulation import Simulation
 from testbed.streams import Purpose, stream
 
@@ -59,7 +60,8 @@ ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
 class Progress:
     """Where a run is: simulated time and horizon [s], global version, the latest evaluated accuracy if any.
 
-    `horizon_s` is infinite for a run that only `horizon_rounds` versions end.
+    `horizon_s` is infinite for a run that only `horizon_rounds` versions end. Of language it is the loss [nat] that is
+    followed, and `accuracy` is None.
     """
 
     time_s: float
@@ -67,6 +69,7 @@ class Progress:
     version: int
     accuracy: float | None
     horizon_rounds: int | None = None
+    loss: float | None = None
 
     @property
     def done_fraction(self) -> float:
@@ -143,7 +146,9 @@ def execute(
     started = time.perf_counter()
     with torch_threads(scenario.run.num_threads), _store(scenario.run) as store:
         data = dataset if dataset is not None else scenario.data.dataset.load(data_dir)
-        experiment = prepare(scenario, seed, data, model=model, kernel=kernel, observe=observe, store=store)
+        experiment = prepare(
+            scenario, seed, data, model=model, kernel=kernel, observe=observe, store=store, data_dir=data_dir
+        )
         simulation, workload = experiment.simulation, experiment.workload
         status, detail = "done", ""
         try:
@@ -151,7 +156,7 @@ def execute(
         except RunFailure as failure:
             status, detail = "failed", str(failure)
     document = _document(scenario, data if dataset is not None else None, workload if model is not None else None)
-    meta = _meta(scenario, data, status, detail, simulation.now_s, time.perf_counter() - started)
+    meta = _meta(scenario, workload.sources, status, detail, simulation.now_s, time.perf_counter() - started)
     meta["store"] = _reuse(workload.jobs.placement)
     return RunResult(run_id(document, seed), document, seed, meta, simulation.records.tables())
 
@@ -165,21 +170,25 @@ def prepare(
     kernel: str | None = None,
     observe: Observer | None = None,
     store: ResultStore | None = None,
+    data_dir: Path | None = None,
 ) -> Experiment:
     """Return the world of a scenario, built and not yet started; parameters as for `execute`.
 
-    `store` : an open store of results, whichever the scenario names.
+    `store` : an open store of results, whichever the scenario names. `data_dir` : where a world finds further files.
     """
     if seed < 0:
         raise RequestError(f"seed = {seed}: must be at least 0")
     simulation = Simulation(seed, scenario.run.longest_s)
-    workload = _workload(scenario, simulation, data, model, kernel or scenario.run.kernel, store)
-    workload.watch = _watcher(simulation, workload.evaluator, scenario.run.horizon_rounds, observe)
+    workload = _workload(scenario, simulation, data, model, kernel or scenario.run.kernel, store, data_dir)
+    workload.add_sources(data.sources)
+    workload.watch = _watcher(
+        simulation, workload.evaluator, scenario.run.horizon_rounds, observe, is_language=data.is_language
+    )
     world = catalogue.load("world", scenario.header.world)(simulation, workload, scenario.world)
     stop = scenario.run.stop
     aim = None if stop is None else parse_target(stop.target)
     if aim is not None:
-        check_metric(aim.metric, data)  # or the run would wait for it to the horizon
+        check_metric(aim.metric, data, workload.evaluator.views)  # or the run would wait for it to the horizon
     rule = None if stop is None or aim is None else StopRule(aim, stop.rule, stop.margin_s)
     return Experiment(simulation, workload, world, rule)
 
@@ -191,16 +200,20 @@ def _workload(
     model: ModelSource | None,
     kernel: str,
     store: ResultStore | None,
+    data_dir: Path | None,
 ) -> Workload:
     num_clients = scenario.world.num_clients
+    if data.is_language and len(data.train_labels) < num_clients:
+        raise RequestError(
+            f"the training text of {data.name!r} has {len(data.train_labels)} windows of {data.input_shape[0]} tokens, "
+            f"and each of {num_clients} clients needs one: use a shorter context or fewer clients"
+        )
     partition_luck = simulation.stream(Purpose.PARTITION)
     shards = scenario.data.partition.deal(data.train_labels, num_clients, partition_luck)
     histograms = label_histogram(data.train_labels, shards, data.num_classes)
     module = _module(scenario, simulation, data, model)
     training = scenario.training
-    optimizer = OptimizerSettings(
-        learning_rate=scenario.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
-    )
+    optimizer = training.optimizer_settings(scenario.learning_rate)
     plan = BatchPlan(training.batch_size, training.local_steps, training.local_epochs)
     width = max(plan.width(len(shard)) for shard in shards)
     task = LearningTask(module, data, optimizer, batch_width=width)
@@ -227,7 +240,8 @@ def _workload(
         simulation.records,
         interval_rounds=run.evaluation_interval_rounds,
     )
-    return Workload(simulation.root_seed, task, shards, histograms, plan, cost, jobs, evaluator)
+    rates = training.schedule(scenario.learning_rate, run.horizon_rounds)
+    return Workload(simulation.root_seed, task, shards, histograms, plan, cost, jobs, evaluator, rates, data_dir)
 
 
 def _job_flop(cost: TrainingCost, job: Job) -> float:
@@ -261,17 +275,25 @@ def _module(scenario: ResolvedScenario, simulation: Simulation, data: Dataset, m
 
 
 def _watcher(
-    simulation: Simulation, evaluator: Evaluator, horizon_rounds: int | None, observe: Observer | None
-) -> Callable[[int, float, Any], None]:
+    simulation: Simulation,
+    evaluator: Evaluator,
+    horizon_rounds: int | None,
+    observe: Observer | None,
+    *,
+    is_language: bool,
+) -> Watch:
     """Return what is told of every global version: it is evaluated, shown, and the last one ends the run."""
 
-    def watch(version: int, time_s: float, vector: Any) -> None:
+    def watch(version: int, time_s: float, parameters: State, views: Mapping[str, State] = NO_VIEWS) -> None:
         if simulation.finished:
             return  # a version of another group at the very instant at which the run ended
-        evaluator.commit(version, time_s, vector)
+        evaluator.commit(version, time_s, parameters, views)
         if observe is not None:
-            observe(Progress(time_s, simulation.horizon_s, version, evaluator.latest_accuracy, horizon_rounds))
-        if version == horizon_rounds:
+            accuracy, loss = evaluator.latest_accuracy, evaluator.latest_loss
+            if is_language:
+                accuracy = None
+            observe(Progress(time_s, simulation.horizon_s, version, accuracy, horizon_rounds, loss))
+        if horizon_rounds is not None and version >= horizon_rounds:
             simulation.finish("rounds")
 
     return watch
@@ -312,7 +334,7 @@ def _document(scenario: ResolvedScenario, data: Dataset | None, workload: Worklo
 
 
 def _meta(
-    scenario: ResolvedScenario, data: Dataset, status: str, detail: str, end_s: float, wall_s: float
+    scenario: ResolvedScenario, sources: dict[str, str], status: str, detail: str, end_s: float, wall_s: float
 ) -> dict[str, Any]:
     return {
         "status": status,
@@ -322,7 +344,7 @@ def _meta(
         "kernel": scenario.run.kernel,
         "placement": scenario.run.placement,
         "num_threads": scenario.run.num_threads,
-        "data_sha256": dict(data.sources),
+        "data_sha256": dict(sources),
         "versions": versions(),
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "system": platform.system(),

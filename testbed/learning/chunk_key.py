@@ -28,8 +28,9 @@ __all__ = ["chunk_key", "surroundings"]
 # Variables by which the mathematical libraries choose their arithmetic.
 _ARITHMETIC_VARIABLES: Final = ("MKL_", "ONEDNN_", "DNNL_", "OPENBLAS_")
 
-# The working copy of a task, which changes from job to job; every job brings its own state.
-_CHANGES_WITH_JOBS: Final = {"model", "_travelling", "_staying", "_initial"}
+# The working copies of a task, which change from job to job (every job brings its own state), and what follows from
+# the layout and the names of what is trained.
+_CHANGES_WITH_JOBS: Final = {"model", "descent", "_travelling", "_staying", "_initial", "trained"}
 _REGISTERED_ELSEWHERE: Final = {"training", "_parameters", "_buffers", "_modules"}
 
 _task_digests: WeakKeyDictionary[LearningTask, bytes] = WeakKeyDictionary()

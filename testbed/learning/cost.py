@@ -1,8 +1,15 @@
 """What training a model costs a device: floating-point operations and memory, counted and never timed.
 
 The counts come from running one real step on a few samples under PyTorch's own counters. Matrix products and
-convolutions are counted (a multiply-add is two operations); element-wise work and the optimiser (momentum,
-weight decay, a proximal term) are not, which is the convention of `torch.utils.flop_counter`.
+convolutions are counted (a multiply-add is two operations); element-wise work, look-ups in an embedding and the
+optimiser (momentum, weight decay, a proximal term) are not, which is the convention of `torch.utils.flop_counter`.
+Attention is counted as the two products of the whole T x T matrix, its masked half included, as most programs compute
+them. A sample of language is a window of T tokens: for a decoder of L blocks of width d with a vocabulary of V
+
+    flop_per_sample = 6 T (12 L d^2 + d V) + 12 L T^2 d,
+
+which is the rule of six operations per parameter and token, and the attention (Kaplan et al., "Scaling laws for neural
+language models", 2020, section 2.1, who count 2 + 4 operations likewise).
 """
 
 import copy
@@ -12,10 +19,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from testbed.learning.loss import mean_loss
 from testbed.learning.torch_seed import seeded
 
 __all__ = ["Loss", "TrainingCost", "training_cost"]
@@ -59,9 +66,7 @@ class TrainingCost:
         return 2.0 * self.parameter_bytes + width * self.activation_bytes_per_sample
 
 
-def training_cost(
-    model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, loss: Loss = functional.cross_entropy
-) -> TrainingCost:
+def training_cost(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, loss: Loss = mean_loss) -> TrainingCost:
     """Return what training `model` costs per sample.
 
     The model, its gradients, its buffers and the global generators stay as they are: the step is run on a
@@ -102,9 +107,9 @@ def _count_flop(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, lo
     """Return the operations of a forward pass and of a whole step."""
     # The counter does not know the CPU's fused attention and would charge nothing for it.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        mean_loss = loss(model(inputs), labels)
+        value = loss(model(inputs), labels)
         forward_flop = counter.get_total_flops()
-        mean_loss.backward()  # type: ignore[no-untyped-call]
+        value.backward()  # type: ignore[no-untyped-call]
     return forward_flop, counter.get_total_flops()
 
 

@@ -17,6 +17,8 @@ from testbed.learning.kernels.protocol import (
     Chunk,
     EvaluationJob,
     EvaluationOutput,
+    GradientJob,
+    GradientOutput,
     Job,
     Kernel,
     Output,
@@ -31,6 +33,8 @@ __all__ = [
     "UPDATE",
     "EvaluationJob",
     "EvaluationOutput",
+    "GradientJob",
+    "GradientOutput",
     "Handle",
     "Jobs",
     "NonFiniteUpdateError",
@@ -55,13 +59,13 @@ CHUNK: Final = Schema.of(
 
 UPDATE: Final = Schema.of(
     "update",
-    "What a training job returned, in the order in which jobs were first read.",
+    "What a job of training returned, in the order in which jobs were first read.",
     client=("int", "client = device id"),
     job=("int", "k-th job of this client"),
     base_version=("int", "global version the job started from"),
-    num_steps=("int", "optimiser steps"),
+    num_steps=("int", "optimiser steps; 0 for a job that returns the gradient of one minibatch"),
     train_loss=("float", "mean loss of the first minibatch before the first step [nat]"),
-    update_norm=("float", "Euclidean norm of new minus old"),
+    update_norm=("float", "Euclidean norm of new minus old; of the gradient if that is what was returned"),
 )
 
 
@@ -93,6 +97,8 @@ class Handle(Generic[OutputT]):
         self.is_computed = False
         if isinstance(job, TrainingJob):
             self._update = (job.client, job.index, job.base_version, job.num_steps)
+        elif isinstance(job, GradientJob):
+            self._update = (job.client, job.index, job.base_version, 0)
 
     def value(self) -> OutputT:
         """Return the output, computing it with everything else outstanding if it is not there yet.
@@ -152,6 +158,8 @@ class Jobs:
     @overload
     def submit(self, job: TrainingJob, earliest_read_s: float = 0.0) -> Handle[TrainingOutput]: ...
     @overload
+    def submit(self, job: GradientJob, earliest_read_s: float = 0.0) -> Handle[GradientOutput]: ...
+    @overload
     def submit(self, job: EvaluationJob, earliest_read_s: float = 0.0) -> Handle[EvaluationOutput | None]: ...
     def submit(self, job: Job, earliest_read_s: float = 0.0) -> Handle[Any]:
         """Return the handle of a job; nothing is computed.
@@ -188,13 +196,14 @@ class Jobs:
             for position, output in zip(chunk.positions, outputs, strict=True):
                 handles[position]._fulfil(output)
 
-    def _report(self, update: tuple[int, int, int, int], output: TrainingOutput) -> None:
+    def _report(self, update: tuple[int, int, int, int], output: TrainingOutput | GradientOutput) -> None:
         """Record an update that is read for the first time, or fail if it is not finite."""
         client, index, base_version, _ = update
-        if not (np.isfinite(output.update_norm) and np.isfinite(output.train_loss)):
+        norm = output.gradient_norm if isinstance(output, GradientOutput) else output.update_norm
+        if not (np.isfinite(norm) and np.isfinite(output.train_loss)):
             raise NonFiniteUpdateError(
                 f"client {client} diverged in round {base_version}: its update (job {index}) is not finite, "
                 f"read at t = {self._clock():g} s; a smaller learning rate may help"
             )
         if self.kernel.computes:
-            self._record_update(*update, output.train_loss, output.update_norm)
+            self._record_update(*update, output.train_loss, norm)

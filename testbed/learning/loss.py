@@ -1,6 +1,8 @@
-"""The loss every classification task trains: softmax cross-entropy, averaged over the samples that count.
+"""The loss every task trains: softmax cross-entropy, averaged over the samples that count.
 
     loss = (1 / n) sum_{j <= n} -log softmax(scores_j)[y_j]
+
+A sample of language is a window of tokens, its loss the mean over the tokens, each of which has the next one as label.
 
 A padded batch has more rows than samples; the mask is 1 on the n samples and 0 on the padding.
 """
@@ -10,11 +12,11 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-__all__ = ["class_scores", "masked_mean_loss", "sample_losses"]
+__all__ = ["class_scores", "masked_mean_loss", "mean_loss", "sample_losses"]
 
 
 def class_scores(output: Any) -> torch.Tensor:
-    """Return the class scores (logits) in what a model's forward returned, (num_samples, num_classes).
+    """Return the class scores (logits) in what a model's forward returned, (num_samples, ..., num_classes).
 
     Understood are a tensor, an object with a field `logits`, and a tuple whose first entry is the tensor.
     Scores of shape (n,) or (n, 1) are the log-odds of the second of two classes.
@@ -32,8 +34,17 @@ def class_scores(output: Any) -> torch.Tensor:
 
 
 def sample_losses(output: Any, labels: torch.Tensor) -> torch.Tensor:
-    """Return the cross-entropy of each sample [nat], (num_samples,)."""
-    return functional.cross_entropy(class_scores(output), labels, reduction="none")
+    """Return the cross-entropy of each sample [nat], (num_samples,); of tokens (num_samples, T) the mean over T."""
+    scores = class_scores(output)
+    if labels.ndim == 1:
+        return functional.cross_entropy(scores, labels, reduction="none")
+    losses = functional.cross_entropy(scores.flatten(0, -2), labels.flatten(), reduction="none")
+    return losses.view(labels.shape).flatten(1).mean(1)
+
+
+def mean_loss(output: Any, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean cross-entropy of the samples [nat]; all have equally many labels."""
+    return functional.cross_entropy(class_scores(output).flatten(0, -2), labels.flatten())
 
 
 def masked_mean_loss(output: Any, labels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

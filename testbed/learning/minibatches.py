@@ -3,10 +3,15 @@
 Every epoch visits the client's samples once in a fresh order, in batches of `batch_size`; the last batch of
 an epoch may be smaller and is kept. Batches stand as rows of one index matrix, padded on the right to a
 common width with the row's own first sample, which costs arithmetic but carries no weight.
+
+Where a client's steps are counted through (regions, each of which trains without end), `MinibatchSequence` has another
+rule.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -17,7 +22,15 @@ from testbed.learning.kernels.protocol import TrainingJob
 from testbed.learning.task import LearningTask, State
 from testbed.streams import Purpose, stream
 
-__all__ = ["BatchPlan", "BatchSize", "IntArray", "draw_minibatches", "make_training_job", "padded_width"]
+__all__ = [
+    "BatchPlan",
+    "BatchSize",
+    "IntArray",
+    "MinibatchSequence",
+    "draw_minibatches",
+    "make_training_job",
+    "padded_width",
+]
 
 BatchSize: TypeAlias = int | Literal["full"]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -28,7 +41,9 @@ _SMALLEST_WIDTH = 32
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How many steps of what batch a job takes: exactly one of `local_steps` and `local_epochs` is set.
+    """How many steps of what batch a job takes: at most one of `local_steps` and `local_epochs` is set.
+
+    Without either a job has no length of its own: whoever asks for it says how many steps it takes.
 
     >>> plan = BatchPlan(10, local_epochs=2)
     >>> plan.num_steps(25), plan.samples_per_job(25), plan.width(25)
@@ -43,18 +58,21 @@ class BatchPlan:
     local_epochs: int | None = None
 
     def __post_init__(self) -> None:
-        if (self.local_steps is None) == (self.local_epochs is None):
+        if self.local_steps is not None and self.local_epochs is not None:
             raise RequestError("set exactly one of local_steps and local_epochs")
-        sizes = (
-            1 if self.batch_size == "full" else self.batch_size,
-            self.local_steps or 0,
-            self.local_epochs or 0,
-        )
-        if sizes[0] < 1 or max(sizes[1:]) < 1 or min(sizes[1:]) < 0:
+        sizes = (1 if self.batch_size == "full" else self.batch_size, self.local_steps, self.local_epochs)
+        if min(size for size in sizes if size is not None) < 1:
             raise RequestError(f"batch_size, local_steps and local_epochs must be at least 1, got {self}")
 
     def num_steps(self, num_samples: int) -> int:
-        """Return the optimiser steps of a client with that many samples."""
+        """Return the optimiser steps of a client with that many samples.
+
+        Raises
+        ------
+        ValueError : a plan without a length.
+        """
+        if self.local_steps is None and self.local_epochs is None:
+            raise ValueError("a job's length is not planned: neither local_steps nor local_epochs is set")
         return self.local_steps or (self.local_epochs or 0) * self.steps_per_epoch(num_samples)
 
     def steps_per_epoch(self, num_samples: int) -> int:
@@ -128,6 +146,43 @@ def draw_minibatches(
     return samples, np.array([len(row) for row in rows], dtype=np.int64)
 
 
+class MinibatchSequence:
+    """A client's minibatches counted through, k = 0, 1, ...: the same however its steps are cut into jobs.
+
+    The samples stand in one endless row, epoch after epoch, every epoch all of them in a fresh order, and minibatch k
+    are the entries k w to (k + 1) w. So all have the same size w, and one may reach over the border of two epochs. Our
+    choice: the loss of every step is a mean over equally many samples, and every step costs the same. With w the whole
+    shard every minibatch is the shard, in its own order, and nothing is drawn.
+
+    Parameters
+    ----------
+    shard : (num_samples,) the client's samples, as indices into the training set.
+    width : w, at least 1 and at most num_samples.
+    order_of : returns epoch e's order of the samples, (num_samples,); a function of e alone.
+    """
+
+    def __init__(self, shard: IntArray, width: int, order_of: Callable[[int], IntArray]) -> None:
+        if not 1 <= width <= len(shard):
+            raise ValueError(f"minibatches of {width} from {len(shard)} samples")
+        self._shard = shard
+        self.width = width
+        self._order_of = lru_cache(maxsize=2)(order_of)  # a step reaches into two epochs at most
+
+    def rows(self, first_step: int, num_steps: int) -> tuple[IntArray, IntArray]:
+        """Return minibatches as `samples : (num_rows, width)` and `counts : (num_rows,)`.
+
+        One row for all steps if the batch is the whole shard, else a row a step.
+        """
+        size, width = len(self._shard), self.width
+        if width == size:
+            return np.array([self._shard], dtype=np.int64), np.array([width], dtype=np.int64)
+        first, stop = first_step * width, (first_step + num_steps) * width
+        epochs = range(first // size, (stop - 1) // size + 1)
+        entries = np.concatenate([self._order_of(epoch) for epoch in epochs])[first - epochs[0] * size :]
+        samples = np.array(entries[: stop - first], dtype=np.int64).reshape(num_steps, width)
+        return samples, np.full(num_steps, width, dtype=np.int64)
+
+
 def make_training_job(
     task: LearningTask,
     client: int,
@@ -138,6 +193,7 @@ def make_training_job(
     plan: BatchPlan,
     root_seed: int,
     proximal_weight: float = 0.0,
+    learning_rate: float | None = None,
 ) -> TrainingJob:
     """Return the `index`-th training job of a client, its luck drawn from stream (TRAIN, client, index).
 
@@ -151,10 +207,12 @@ def make_training_job(
     plan : the batch size and the number of steps.
     root_seed : the run's seed.
     proximal_weight : mu of the objective's proximal term.
+    learning_rate : of all its steps, which start from an optimiser's state of zeros; None: plain SGD, the task's rate.
     """
     rng = stream(root_seed, Purpose.TRAIN, client, index)
     torch_seed = int(rng.integers(2**63))
     samples, counts = draw_minibatches(shard, plan, task.batch_width, rng)
+    num_steps = plan.num_steps(len(shard))
     return TrainingJob(
         task=task,
         client=client,
@@ -163,7 +221,9 @@ def make_training_job(
         parameters=parameters,
         samples=samples,
         counts=counts,
-        num_steps=plan.num_steps(len(shard)),
+        num_steps=num_steps,
         torch_seed=torch_seed,
         proximal_weight=proximal_weight,
+        optimizer_state=None if learning_rate is None else np.zeros(task.num_state, dtype=np.float32),
+        learning_rates=None if learning_rate is None else np.full(num_steps, learning_rate),
     )

@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 
 from testbed.learning.content_digest import UnknownContentError, array_bytes
-from testbed.learning.kernels.protocol import EvaluationOutput, Output, TrainingOutput
+from testbed.learning.kernels.protocol import EvaluationOutput, GradientOutput, Output, TrainingOutput
 
 __all__ = ["decode_outputs", "encode_outputs"]
 
-_TYPES: Final = {kind.__name__: kind for kind in (TrainingOutput, EvaluationOutput)}
+_TYPES: Final = {kind.__name__: kind for kind in (TrainingOutput, GradientOutput, EvaluationOutput)}
 _SCALARS: Final = {"bool": bool, "int": int, "float": float}
 _PREFIX: Final = struct.Struct("<Q")  # length of the header
 
@@ -40,6 +40,9 @@ def encode_outputs(outputs: Sequence[Output]) -> bytes:
         entry: dict[str, Any] = {}
         for field in fields(output):
             value = getattr(output, field.name)
+            if value is None:
+                entry[field.name] = None
+                continue
             kind = "array" if isinstance(value, np.ndarray) else type(value).__name__
             if kind != "array" and kind not in _SCALARS:
                 raise UnknownContentError(f"{type(output).__name__}.{field.name} of type {kind} is not known")
@@ -67,7 +70,11 @@ def decode_outputs(data: bytes) -> list[Output]:
                 outputs.append(None)
                 continue
             values: dict[str, Any] = {}
-            for name, (kind, dtype, shape) in entry[1].items():
+            for name, stored in entry[1].items():
+                if stored is None:
+                    values[name] = None
+                    continue
+                kind, dtype, shape = stored
                 # A copy: aligned, and the bytes of the whole chunk are let go.
                 count = int(np.prod(shape, dtype=np.int64))
                 array = np.frombuffer(data, np.dtype(dtype), count, position).reshape(shape).copy()

@@ -7,20 +7,20 @@ to it.
 
 import copy
 from collections.abc import Iterator
-from typing import Annotated, Literal, Protocol
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field
 from torch import nn
 
 from testbed.errors import RequestError
 from testbed.layout import Layout
+from testbed.learning.optimizer import FlatOptimizer, OptimizerSettings
 from testbed.learning.traits import observe
-from testbed.settings import Settings
 
-__all__ = ["ClassificationData", "LearningTask", "OptimizerSettings", "State"]
+__all__ = ["LearningData", "LearningTask", "State"]
 
 State = npt.NDArray[np.float32]
 
@@ -28,38 +28,25 @@ State = npt.NDArray[np.float32]
 _NUM_TRIAL_SAMPLES = 4
 
 
-class ClassificationData(Protocol):
-    """Labelled samples, split into training and test set; inputs are float32 (n, ...), labels int64 (n,)."""
+class LearningData(Protocol):
+    """Samples with labels, split into training and test set; see `testbed.learning.datasets.Dataset`.
+
+    To classify: inputs float32 (n, ...) and one label a sample, int64 (n,). Language: tokens int64 (n, T) and for each
+    the one that follows it, int64 (n, T).
+    """
 
     @property
     def name(self) -> str: ...
     @property
-    def train_inputs(self) -> npt.NDArray[np.float32]: ...
+    def train_inputs(self) -> npt.NDArray[np.float32] | npt.NDArray[np.int64]: ...
     @property
     def train_labels(self) -> npt.NDArray[np.int64]: ...
     @property
-    def test_inputs(self) -> npt.NDArray[np.float32]: ...
+    def test_inputs(self) -> npt.NDArray[np.float32] | npt.NDArray[np.int64]: ...
     @property
     def test_labels(self) -> npt.NDArray[np.int64]: ...
     @property
     def num_classes(self) -> int: ...
-
-
-class OptimizerSettings(Settings):
-    """Stochastic gradient descent as in `torch.optim.SGD`; a job starts with zero momentum.
-
-    v <- momentum v + (g + weight_decay w + mu (w - w_base)),    w <- w - learning_rate v
-
-    mu is the job's own `proximal_weight`, mostly 0, and w_base the parameters it started from: the bracket is
-    the gradient of the whole local objective F + weight_decay / 2 ||w||^2 + mu / 2 ||w - w_base||^2, and momentum
-    sums whole gradients. The last term is that of FedProx (Li et al., MLSys 2020, equation 2); it concerns what
-    training changes by gradient, so neither frozen parameters nor buffers.
-    """
-
-    kind: Literal["sgd"] = "sgd"
-    learning_rate: Annotated[float, Field(gt=0)]
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
 
 
 class LearningTask:
@@ -67,7 +54,8 @@ class LearningTask:
 
     Parameters
     ----------
-    model : any module that maps inputs (n, ...) to class scores; it is copied, in float32.
+    model : any module that maps inputs (n, ...) to class scores, of tokens (n, T) to scores (n, T, num_classes); it is
+        copied, in float32.
     data : training and test set.
     optimizer : how a step is made.
     batch_width : samples of the widest batch any client can draw.
@@ -77,6 +65,7 @@ class LearningTask:
     model : the template, with the state last loaded.
     layout : the travelling state: parameters and floating-point buffers, one entry a storage.
     trainable : the names of the tensors that training changes by gradient.
+    is_language : whether a sample is a window of tokens with a label each.
     traits : what the forward does that decides how jobs may be computed together.
 
     Raises
@@ -87,7 +76,7 @@ class LearningTask:
     def __init__(
         self,
         model: nn.Module,
-        data: ClassificationData,
+        data: LearningData,
         optimizer: OptimizerSettings,
         batch_width: int,
     ) -> None:
@@ -99,6 +88,7 @@ class LearningTask:
         self.optimizer = optimizer
         self.batch_width = batch_width
         self.num_classes = data.num_classes
+        self.is_language = data.train_labels.ndim > 1
         self.train_inputs = _shared_tensor(data.train_inputs)
         self.train_labels = _shared_tensor(data.train_labels)
         # A copy, because PyTorch aligns its own memory: the bits of a product can depend on the alignment.
@@ -112,6 +102,25 @@ class LearningTask:
         self._initial = self.unload()
         trial = slice(0, _NUM_TRIAL_SAMPLES)
         self.traits = observe(self.model, self.train_inputs[trial].clone(), self.train_labels[trial], self.num_classes)
+
+    @property
+    def num_state(self) -> int:
+        """The length of the optimiser's state."""
+        return self.optimizer.num_state(self._num_trained)
+
+    @property
+    def _num_trained(self) -> int:
+        return sum(run.stop - run.start for run in self.trained)
+
+    @cached_property
+    def descent(self) -> FlatOptimizer:
+        """The optimiser of jobs that bring a state, with room for one vector: whoever steps loads it first."""
+        return FlatOptimizer(self.optimizer, self._num_trained)
+
+    @property
+    def trainable_tensors(self) -> list[torch.Tensor]:
+        """The template's tensors of `trainable`, in order."""
+        return [self._travelling[name] for name in self.trainable]
 
     def initial_state(self) -> State:
         """Return a copy of the state the model was given with, (num_entries,)."""
@@ -134,6 +143,23 @@ class LearningTask:
         """Return the state now in the template as a new vector, (num_entries,)."""
         tensors = [tensor.detach().reshape(-1) for tensor in self._travelling.values()]
         return np.asarray(torch.cat(tensors).numpy()) if tensors else np.empty(0, dtype=np.float32)
+
+    @cached_property
+    def trained(self) -> tuple[slice, ...]:
+        """The slices of the state that `trainable` are, in order; neighbours are joined."""
+        return tuple(self._runs())
+
+    def _runs(self) -> Iterator[slice]:
+        start = stop = 0
+        for slot in self.layout:
+            if slot.name in self.trainable:
+                if slot.start > stop:
+                    if stop > start:
+                        yield slice(start, stop)
+                    start = slot.start
+                stop = slot.stop
+        if stop > start:
+            yield slice(start, stop)
 
 
 def _travelling_tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:

@@ -61,8 +61,8 @@ def observe(module: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, num_c
     Parameters
     ----------
     module : the model.
-    inputs : (num_samples, ...) float32, at least one sample.
-    labels : (num_samples,) int64.
+    inputs : (num_samples, ...) float32, at least one sample; of language (num_samples, T) int64 tokens.
+    labels : (num_samples,) int64; of language (num_samples, T).
     num_classes : the scores must have at least as many columns.
 
     Raises
@@ -75,18 +75,18 @@ def observe(module: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, num_c
         state = torch.get_rng_state()
         scores, num_saved = _try_forward(trial, inputs)
         draws = not torch.equal(state, torch.get_rng_state())
-        if scores.ndim != 2 or len(scores) != len(inputs) or scores.shape[1] < num_classes:
-            wanted = f"({len(inputs)}, {num_classes})"
+        if scores.shape[:-1] != labels.shape or scores.shape[-1] < num_classes:
+            wanted = str((*labels.shape, num_classes))
             raise RequestError(f"the model returned scores of shape {tuple(scores.shape)}, expected {wanted}")
         changes = not all(torch.equal(b, a) for b, a in zip(before, trial.buffers(), strict=True))
         trainable = {name: p for name, p in trial.named_parameters() if p.requires_grad}
         loss = masked_mean_loss(scores, labels, torch.ones(len(inputs)))
         gradients = dict(zip(trainable, _gradients(loss, trainable), strict=True))
-        mixes = not (draws or changes) and _mixes_samples(trial, inputs, scores)
+        mixes = not (draws or changes) and _mixes_samples(trial, inputs, scores, num_classes)
         layers = linear_layers(module)
         convolves = any(isinstance(m, nn.modules.conv._ConvNd) for m in trial.modules())
         # The first vmap of a process costs seconds of imports: tried only where it may be used.
-        tries_vmap = not (draws or changes or mixes or layers or convolves)
+        tries_vmap = not (draws or changes or mixes or layers or convolves or labels.ndim > 1)
         return ForwardTraits(
             draws=draws,
             changes_buffers=changes,
@@ -146,8 +146,9 @@ def _gradients(loss: torch.Tensor, trainable: Mapping[str, torch.Tensor]) -> tup
 
 
 @torch.no_grad()
-def _mixes_samples(module: nn.Module, inputs: torch.Tensor, scores: torch.Tensor) -> bool:
-    others = torch.cat([inputs[:1], 1.0 - 2.0 * inputs[1:]])
+def _mixes_samples(module: nn.Module, inputs: torch.Tensor, scores: torch.Tensor, num_classes: int) -> bool:
+    changed = 1.0 - 2.0 * inputs[1:] if inputs.is_floating_point() else (inputs[1:] + 1) % num_classes
+    others = torch.cat([inputs[:1], changed])
     return not torch.allclose(class_scores(module(others))[0], scores[0], rtol=1e-4, atol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""A progress bar with simulated time, version, accuracy and the time left; silent when nobody watches."""
+"""A progress bar with simulated time, version, accuracy (or loss) and the time left; silent when nobody watches."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -31,12 +31,14 @@ class RunProgress:
 
         def observe(at: "Snapshot") -> None:
             self._parts[number] = at.done_fraction
-            accuracy = "" if at.accuracy is None else f", accuracy {at.accuracy:.3f}"
+            figure = "" if at.loss is None else f", loss {at.loss:.3f}"
+            if at.accuracy is not None:
+                figure = f", accuracy {at.accuracy:.3f}"
             count = f"{number + 1}/{self._num_runs} " if self._num_runs > 1 else ""
             bar.update(
                 task,
                 completed=sum(self._parts),
-                description=f"{count}{label}: {at.time_s:.0f} s, version {at.version}{accuracy}",
+                description=f"{count}{label}: {at.time_s:.0f} s, version {at.version}{figure}",
             )
 
         return observe

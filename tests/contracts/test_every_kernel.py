@@ -16,7 +16,8 @@ from testbed.learning.jobs import Placement
 from testbed.learning.kernels.protocol import EvaluationJob, EvaluationOutput, Kernel, TrainingJob, form_chunks
 from testbed.learning.kernels.serial import SerialKernel
 from testbed.learning.minibatches import BatchPlan, make_training_job
-from testbed.learning.task import LearningTask, OptimizerSettings
+from testbed.learning.optimizer import OptimizerSettings
+from testbed.learning.task import LearningTask
 from testbed.learning.torch_seed import seeded
 
 SHAPE, NUM_CLASSES = (1, 16, 16), 10

@@ -4,28 +4,32 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from testbed.errors import RequestError
 
-__all__ = ["Dataset", "DatasetSource"]
+__all__ = ["Dataset", "DatasetSource", "Inputs"]
+
+Inputs: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
     """Labelled samples for training and testing; read-only, for all runs of a process share them.
 
+    There are two kinds, told apart by the shape of the labels. To classify, a sample has one label. Of language, a
+    sample is a window of T tokens, and every token has a label: the token that follows it.
+
     Parameters
     ----------
     name : the name under which results mention it.
-    train_inputs : (num_train, ...) float32, values in [0, 1] for images, channels first.
-    train_labels : (num_train,) int64 in 0, ..., num_classes - 1.
-    test_inputs : (num_test, ...) float32.
-    test_labels : (num_test,) int64.
-    num_classes : number of classes, whether or not all occur.
+    train_inputs : (num_train, ...) float32, values in [0, 1] for images, channels first; language (num_train, T) int64.
+    train_labels : (num_train,) int64 in 0, ..., num_classes - 1; language (num_train, T).
+    test_inputs, test_labels : likewise.
+    num_classes : number of classes, whether or not all occur; of language the size of the vocabulary.
     sources : SHA-256 in hexadecimal of each file the data came from, by file name.
 
     Raises
@@ -34,9 +38,9 @@ class Dataset:
     """
 
     name: str
-    train_inputs: npt.NDArray[np.float32]
+    train_inputs: Inputs
     train_labels: npt.NDArray[np.int64]
-    test_inputs: npt.NDArray[np.float32]
+    test_inputs: Inputs
     test_labels: npt.NDArray[np.int64]
     num_classes: int
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -47,10 +51,17 @@ class Dataset:
         if self.train_inputs.shape[1:] != self.test_inputs.shape[1:]:
             shapes = f"{self.train_inputs.shape[1:]} and {self.test_inputs.shape[1:]}"
             raise self._refusal(f"train and test inputs have different shapes, {shapes}")
+        if self.train_labels.shape[1:] != self.test_labels.shape[1:]:
+            raise self._refusal("train and test labels have different shapes: one a sample, or one a token, in both")
         for name in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
             view = getattr(self, name).view()  # a view, so that the caller's own array stays as it was
             view.flags.writeable = False
             object.__setattr__(self, name, view)
+
+    @property
+    def is_language(self) -> bool:
+        """Whether a sample is a window of tokens with a label each."""
+        return self.train_labels.ndim > 1
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -66,16 +77,27 @@ class Dataset:
             digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data)
         return digest.hexdigest()
 
-    def _check(self, part: str, inputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> None:
-        if inputs.dtype != np.float32 or labels.dtype != np.int64:
-            found = f"{inputs.dtype} and {labels.dtype}"
-            raise self._refusal(f"{part} inputs must be float32 and labels int64, not {found}")
-        if labels.ndim != 1 or len(inputs) != len(labels) or len(labels) == 0:
-            found = f"inputs {inputs.shape} and labels {labels.shape}"
+    def _check(self, part: str, inputs: Inputs, labels: npt.NDArray[np.int64]) -> None:
+        found = f"inputs {inputs.shape} and labels {labels.shape}"
+        if labels.ndim == 2:  # language
+            if inputs.dtype != np.int64 or labels.dtype != np.int64 or inputs.shape != labels.shape or labels.size == 0:
+                raise self._refusal(
+                    f"{part} tokens need one label each, both int64 (n, T), and at least one; found {found} of "
+                    f"{inputs.dtype} and {labels.dtype}"
+                )
+            self._check_range(f"{part} tokens", inputs)
+        elif inputs.dtype != np.float32 or labels.dtype != np.int64:
+            raise self._refusal(
+                f"{part} inputs must be float32 and labels int64, not {inputs.dtype} and {labels.dtype}"
+            )
+        elif labels.ndim != 1 or len(inputs) != len(labels) or len(labels) == 0:
             raise self._refusal(f"{part} inputs need one label each, and at least one; found {found}")
+        self._check_range(f"{part} labels", labels)
+
+    def _check_range(self, what: str, labels: npt.NDArray[np.generic]) -> None:
         if labels.min() < 0 or labels.max() >= self.num_classes:
             found = f"{labels.min()} to {labels.max()}"
-            raise self._refusal(f"{part} labels must be 0 to {self.num_classes - 1}, found {found}")
+            raise self._refusal(f"{what} must be 0 to {self.num_classes - 1}, found {found}")
 
     def _refusal(self, reason: str) -> RequestError:
         return RequestError(f"data set {self.name!r}: {reason}")

@@ -2,6 +2,7 @@
 
 The choice is a rule about the model, stated here and recorded with every chunk:
 
+0. a gradient, a job whose optimiser has a state, windows of tokens: serial;
 1. a forward that draws, changes its buffers or mixes samples: serial;
 2. a plain stack of linear layers and rectifiers: `dense`;
 3. convolutions: serial, for vmap of a convolution is slower than one job at a time;
@@ -13,7 +14,7 @@ The choice is a rule about the model, stated here and recorded with every chunk:
 from typing import ClassVar
 
 from testbed.learning.kernels.dense import dense_family
-from testbed.learning.kernels.protocol import EvaluationJob, Family, Job, evaluation_family
+from testbed.learning.kernels.protocol import EvaluationJob, Family, GradientJob, Job, evaluation_family
 from testbed.learning.kernels.serial import evaluate, serial_family
 from testbed.learning.kernels.vmap import MOST_ENTRIES, misaligned_tensor, vmap_family
 from testbed.learning.task import LearningTask
@@ -32,7 +33,12 @@ class BatchedKernel(Part):
         """Return the family of a job: task, width of the batches, proximal weight, and arithmetic of the model."""
         if isinstance(job, EvaluationJob):
             return evaluation_family(job.task, evaluate)
-        task, shared = job.task, (job.samples.shape[1], job.proximal_weight)
+        task = job.task
+        if isinstance(job, GradientJob):
+            return serial_family(task, "a gradient is computed alone")
+        if job.optimizer_state is not None:
+            return serial_family(task, f"{task.optimizer.kind} with a state is computed one job at a time")
+        shared = (job.samples.shape[1], job.proximal_weight)
         obstacle = _obstacle(task)
         if obstacle:
             return serial_family(task, obstacle)
@@ -42,6 +48,8 @@ class BatchedKernel(Part):
 def _obstacle(task: LearningTask) -> str:
     """Return why the jobs of a task are computed one at a time; empty if they need not be."""
     traits = task.traits
+    if task.is_language:
+        return "windows of tokens are computed one job at a time"
     if traits.draws:
         return "the forward draws random numbers"
     if traits.changes_buffers:

@@ -22,7 +22,8 @@ import torch
 from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, shared_by_lanes, stretches
 from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput
 from testbed.learning.linear_stack import LinearLayer
-from testbed.learning.task import LearningTask, OptimizerSettings, State
+from testbed.learning.optimizer import OptimizerSettings
+from testbed.learning.task import LearningTask, State
 
 __all__ = ["ALIGNED_ENTRIES", "dense_family"]
 

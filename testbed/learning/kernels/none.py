@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
+
 from testbed.learning.kernels.protocol import (
     Chunk,
     EvaluationJob,
     Family,
+    GradientJob,
+    GradientOutput,
     Job,
     Output,
     TrainingOutput,
@@ -18,7 +22,7 @@ __all__ = ["NoKernel"]
 
 
 class NoKernel(Part):
-    """Returns every job's parameters as they were and evaluates nothing.
+    """Returns every job's parameters as they were, zero gradients, and evaluates nothing.
 
     Methods whose decisions read no trained values have the same timeline as under any other kernel.
     """
@@ -34,4 +38,12 @@ class NoKernel(Part):
 
 
 def _skip(chunk: Chunk) -> Sequence[Output]:
-    return [None if isinstance(j, EvaluationJob) else TrainingOutput(j.parameters, 0.0, 0.0) for j in chunk.jobs]
+    return [_skipped(job) for job in chunk.jobs]
+
+
+def _skipped(job: Job) -> Output:
+    if isinstance(job, EvaluationJob):
+        return None
+    if isinstance(job, GradientJob):
+        return GradientOutput.of(np.zeros_like(job.parameters), 0.0)
+    return TrainingOutput(job.parameters, 0.0, 0.0, job.optimizer_state)

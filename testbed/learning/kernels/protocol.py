@@ -20,6 +20,8 @@ __all__ = [
     "EvaluationJob",
     "EvaluationOutput",
     "Family",
+    "GradientJob",
+    "GradientOutput",
     "Job",
     "Kernel",
     "Output",
@@ -39,6 +41,18 @@ def _frozen_state(task: LearningTask, parameters: State) -> None:
         found = f"{parameters.dtype} {parameters.shape}"
         raise ValueError(f"parameters must be float32 ({task.layout.size},), got {found}")
     parameters.setflags(write=False)
+
+
+def _check_batches(task: LearningTask, samples: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> None:
+    """Check minibatches: as many valid samples in each row as it says, and no more columns than the task allows."""
+    if not 1 <= counts.min() <= counts.max() <= samples.shape[1] <= task.batch_width:
+        raise ValueError(f"batches of {counts} in {samples.shape[1]} columns, the task allows {task.batch_width}")
+
+
+def _norm(vector: State) -> float:
+    """Return the Euclidean norm, by blocks."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.sqrt(sum(float(np.dot(b, b)) for b in np.split(vector, range(_BLOCK, len(vector), _BLOCK))))
 
 
 def _distance(new: State, old: State) -> float:
@@ -68,6 +82,11 @@ class TrainingJob:
     torch_seed : seeds what the model's forward draws.
     proximal_weight : mu of the proximal term that the objective contains, 0 for none; see
         `OptimizerSettings`.
+    first_step : how many steps the client had taken before, where steps are counted through; see
+        `Workload.next_segment`.
+    optimizer_state : (num_state,) float32, the optimiser's state at the first step, made read-only; None: plain SGD
+        that starts without momentum, at the task's learning rate.
+    learning_rates : (num_steps,) float64, the rate of each step; there exactly if there is a state.
     """
 
     task: LearningTask
@@ -80,17 +99,39 @@ class TrainingJob:
     num_steps: int
     torch_seed: int
     proximal_weight: float = 0.0
+    first_step: int = 0
+    optimizer_state: State | None = None
+    learning_rates: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         _frozen_state(self.task, self.parameters)
-        num_rows, width = self.samples.shape
+        num_rows, _ = self.samples.shape
         if self.num_steps < 1 or num_rows not in (1, self.num_steps) or self.counts.shape != (num_rows,):
             found = f"{num_rows} rows, {self.counts.shape} counts and {self.num_steps} steps"
             raise ValueError(f"a job needs one batch for all steps or one a step, got {found}")
-        if not 1 <= self.counts.min() <= self.counts.max() <= width <= self.task.batch_width:
-            raise ValueError(f"batches of {self.counts} in {width} columns, the task allows {self.task.batch_width}")
+        _check_batches(self.task, self.samples, self.counts)
         if not 0.0 <= self.proximal_weight < math.inf:
             raise ValueError(f"proximal_weight = {self.proximal_weight!r}: must be at least 0 and finite")
+        if self.first_step < 0:
+            raise ValueError(f"first_step = {self.first_step}: must be at least 0")
+        self._check_optimizer()
+
+    def _check_optimizer(self) -> None:
+        state, rates = self.optimizer_state, self.learning_rates
+        if (state is None) != (rates is None):
+            raise ValueError("a job has both an optimizer_state and learning_rates, or neither")
+        if state is None or rates is None:
+            if not self.task.optimizer.is_plain:
+                raise ValueError("only plain SGD can start without an optimizer_state")
+            return
+        if state.dtype != np.float32 or state.shape != (self.task.num_state,):
+            raise ValueError(
+                f"optimizer_state must be float32 ({self.task.num_state},), got {state.dtype} {state.shape}"
+            )
+        if rates.shape != (self.num_steps,) or not ((rates >= 0) & (rates < math.inf)).all():
+            raise ValueError(f"a job of {self.num_steps} steps needs as many learning rates, got {rates}")
+        state.setflags(write=False)
+        rates.setflags(write=False)
 
     @property
     def num_samples(self) -> int:
@@ -110,7 +151,47 @@ class TrainingJob:
         """
         if not 1 <= num_steps <= self.num_steps:
             raise ValueError(f"num_steps = {num_steps}: must be 1 to {self.num_steps}, the steps of the job")
-        return replace(self, samples=self.samples[:num_steps], counts=self.counts[:num_steps], num_steps=num_steps)
+        rates = None if self.learning_rates is None else self.learning_rates[:num_steps]
+        samples, counts = self.samples[:num_steps], self.counts[:num_steps]
+        return replace(self, samples=samples, counts=counts, num_steps=num_steps, learning_rates=rates)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GradientJob:
+    """One minibatch's gradient at a given state: what a client of data-parallel training computes.
+
+    Attributes
+    ----------
+    task : what is trained.
+    client, index : whose job, and its how-manieth.
+    base_version : the global version it starts from.
+    parameters : (num_entries,) float32, that version's state; made read-only.
+    samples : (1, width) int64, the minibatch as indices into the training set; the first `counts[0]` are valid.
+    counts : (1,) int64.
+    step : the client's how-manieth step the minibatch is, from 0.
+    torch_seed : seeds, with the step, what the model's forward draws.
+    """
+
+    task: LearningTask
+    client: int
+    index: int
+    base_version: int
+    parameters: State
+    samples: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    step: int
+    torch_seed: int
+
+    def __post_init__(self) -> None:
+        _frozen_state(self.task, self.parameters)
+        if self.samples.shape[0] != 1 or self.counts.shape != (1,) or self.step < 0:
+            raise ValueError(f"a gradient is that of one minibatch, got {self.samples.shape} at step {self.step}")
+        _check_batches(self.task, self.samples, self.counts)
+
+    @property
+    def num_samples(self) -> int:
+        """Samples that are visited: what the job's cost is proportional to."""
+        return int(self.counts[0])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -134,18 +215,46 @@ class TrainingOutput:
     parameters : (num_entries,) float32, read-only.
     train_loss : mean loss of the first minibatch before the first step [nat].
     update_norm : Euclidean norm of new minus old.
+    optimizer_state : (num_state,) float32, read-only, the optimiser's after the last step; None where the job had none.
     """
 
     parameters: State
     train_loss: float
     update_norm: float
+    optimizer_state: State | None = None
 
     @classmethod
-    def of(cls, job: TrainingJob, parameters: State, train_loss: float) -> "TrainingOutput":
-        """Return the output of a job that ended with these parameters; they are made read-only."""
+    def of(
+        cls, job: TrainingJob, parameters: State, train_loss: float, optimizer_state: State | None = None
+    ) -> "TrainingOutput":
+        """Return the output of a job that ended with these vectors; they are made read-only."""
         parameters.setflags(write=False)
+        if optimizer_state is not None:
+            optimizer_state.setflags(write=False)
         norm = _distance(parameters, job.parameters)
-        return cls(parameters, train_loss, norm)
+        return cls(parameters, train_loss, norm, optimizer_state)
+
+
+@dataclass(frozen=True, eq=False)
+class GradientOutput:
+    """The gradient of the mean loss of a minibatch.
+
+    Attributes
+    ----------
+    gradient : (num_entries,) float32, read-only; zero for what training does not change by gradient.
+    train_loss : that mean loss [nat].
+    gradient_norm : Euclidean norm of the gradient.
+    """
+
+    gradient: State
+    train_loss: float
+    gradient_norm: float
+
+    @classmethod
+    def of(cls, gradient: State, train_loss: float) -> "GradientOutput":
+        """Return the output with this gradient; it is made read-only."""
+        gradient.setflags(write=False)
+        return cls(gradient, train_loss, _norm(gradient))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +264,8 @@ class EvaluationOutput:
     Attributes
     ----------
     loss : mean loss [nat].
-    num_correct, num_samples : (num_classes,) int64, test samples of each class: told rightly, and all.
+    num_correct, num_samples : (num_classes,) int64, test samples (of language: tokens) of each class: told rightly, and
+        all.
     """
 
     loss: float
@@ -163,8 +273,8 @@ class EvaluationOutput:
     num_samples: npt.NDArray[np.int64]
 
 
-Job: TypeAlias = TrainingJob | EvaluationJob
-Output: TypeAlias = TrainingOutput | EvaluationOutput | None
+Job: TypeAlias = TrainingJob | GradientJob | EvaluationJob
+Output: TypeAlias = TrainingOutput | GradientOutput | EvaluationOutput | None
 
 
 @dataclass(frozen=True)

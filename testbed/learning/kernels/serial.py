@@ -1,31 +1,34 @@
 """The reference kernel: one job at a time, as anybody would write it.
 
 The state is loaded into the task's template, and every step is a forward and a backward pass on the valid
-samples of one minibatch. No module or optimiser is made anew for a job.
+samples of one minibatch. No module or optimiser is made anew for a job. Jobs of plain SGD are computed here, those
+whose optimiser has a state, and gradients, in `stateful`.
 """
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from testbed.errors import RunFailure
 from testbed.learning.kernels.protocol import (
     Chunk,
     EvaluationJob,
     EvaluationOutput,
     Family,
+    GradientJob,
     Job,
     Output,
     TrainingJob,
     TrainingOutput,
     evaluation_family,
 )
+from testbed.learning.kernels.stateful import forward, gradient_of, train_with_state
 from testbed.learning.loss import class_scores, sample_losses
-from testbed.learning.task import LearningTask, OptimizerSettings
+from testbed.learning.optimizer import OptimizerSettings
+from testbed.learning.task import LearningTask
 from testbed.learning.torch_seed import seeded
 from testbed.settings import Part
 
@@ -33,6 +36,7 @@ __all__ = ["SerialKernel", "evaluate", "serial_family"]
 
 # Test samples of one forward pass: enough to keep the processor busy, few enough to fit its cache.
 _TEST_BATCH = 1024
+_TEST_TOKENS = 4096
 
 
 class SerialKernel(Part):
@@ -50,7 +54,7 @@ class SerialKernel(Part):
 
 def serial_family(task: LearningTask, reason: str) -> Family:
     """Return the family of jobs that are computed one at a time, one a chunk."""
-    return Family(task, f"{task.name}/train/serial", _train_each, max_jobs=1, min_lanes=1, reason=reason)
+    return Family(task, f"{task.name}/train/serial", _compute_each, max_jobs=1, min_lanes=1, reason=reason)
 
 
 def evaluate(chunk: Chunk) -> Sequence[Output]:
@@ -58,11 +62,18 @@ def evaluate(chunk: Chunk) -> Sequence[Output]:
     return [_evaluate(job) for job in chunk.jobs if isinstance(job, EvaluationJob)]
 
 
-def _train_each(chunk: Chunk) -> Sequence[Output]:
-    return [_train(job) for job in chunk.jobs if isinstance(job, TrainingJob)]
+def _compute_each(chunk: Chunk) -> Sequence[Output]:
+    outputs: list[Output] = []
+    for job in chunk.jobs:
+        if isinstance(job, GradientJob):
+            outputs.append(gradient_of(job))
+        elif isinstance(job, TrainingJob):
+            outputs.append(_train(job) if job.optimizer_state is None else train_with_state(job))
+    return outputs
 
 
 def _train(job: TrainingJob) -> TrainingOutput:
+    """Return the output of plain SGD that starts without momentum."""
     task = job.task
     model = task.load(job.parameters).train()
     descent = _Descent(model, task.optimizer, job.proximal_weight)
@@ -74,19 +85,11 @@ def _train(job: TrainingJob) -> TrainingOutput:
         for step in range(job.num_steps):
             if step < len(batches):
                 inputs, labels = task.train_inputs[batches[step]], task.train_labels[batches[step]]
-            loss = sample_losses(_forward(model, inputs, job), labels).mean()
+            loss = sample_losses(forward(model, inputs, job), labels).mean()
             if step == 0:
                 first_loss = loss.item()
             descent.step(loss)
     return TrainingOutput.of(job, task.unload(), first_loss)
-
-
-def _forward(model: nn.Module, inputs: torch.Tensor, job: TrainingJob) -> Any:
-    try:
-        return model(inputs)
-    except (RuntimeError, ValueError) as error:  # such as batch normalisation of a single sample
-        where = f"client {job.client} in round {job.base_version}"
-        raise RunFailure(f"{where}: the model fails on a batch of {len(inputs)} samples: {error}") from error
 
 
 class _Descent:
@@ -127,16 +130,18 @@ def _evaluate(job: EvaluationJob) -> EvaluationOutput:
     task = job.task
     model = task.load(job.parameters).eval()
     loss_sum, hits = 0.0, []
+    num_samples = len(task.test_labels)
+    batch = max(1, _TEST_TOKENS // task.test_labels.shape[1]) if task.is_language else _TEST_BATCH
     # A model that draws even in evaluation mode meets the same luck at every version.
     with seeded(0) if task.traits.draws else nullcontext():
-        for start in range(0, len(task.test_labels), _TEST_BATCH):
-            inputs, labels = (part[start : start + _TEST_BATCH] for part in (task.test_inputs, task.test_labels))
+        for start in range(0, num_samples, batch):
+            inputs, labels = (part[start : start + batch] for part in (task.test_inputs, task.test_labels))
             scores = class_scores(model(inputs))
             loss_sum += float(sample_losses(scores, labels).sum(dtype=torch.float64))
-            hits.append(scores.argmax(dim=1) == labels)
+            hits.append(scores.argmax(dim=-1) == labels)
     all_labels, hit = task.test_labels.numpy(), torch.cat(hits).numpy()
     return EvaluationOutput(
-        loss=loss_sum / len(all_labels),
+        loss=loss_sum / num_samples,
         num_correct=np.bincount(all_labels[hit], minlength=task.num_classes),
-        num_samples=np.bincount(all_labels, minlength=task.num_classes),
+        num_samples=np.bincount(all_labels.reshape(-1), minlength=task.num_classes),
     )

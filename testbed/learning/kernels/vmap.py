@@ -15,7 +15,8 @@ import torch
 from testbed.learning.kernels.dense import ALIGNED_ENTRIES
 from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, shared_by_lanes, stretches
 from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput
-from testbed.learning.task import LearningTask, OptimizerSettings, State
+from testbed.learning.optimizer import OptimizerSettings
+from testbed.learning.task import LearningTask, State
 from testbed.learning.traits import lane_loss
 
 __all__ = ["MOST_ENTRIES", "misaligned_tensor", "vmap_family"]

@@ -11,12 +11,14 @@ __all__ = ["label_distance", "label_histogram"]
 
 
 def label_histogram(labels: IntArray, shards: Sequence[IntArray], num_classes: int) -> IntArray:
-    """Return how many samples of each class each client holds: (num_clients, num_classes).
+    """Return how many samples of each class each client holds: (num_clients, num_classes); of language, tokens.
 
     >>> label_histogram(np.array([0, 0, 1, 2]), [np.array([0, 2]), np.array([1, 3])], 3).tolist()
     [[1, 1, 0], [1, 0, 1]]
     """
-    return np.stack([np.bincount(labels[shard], minlength=num_classes) for shard in shards]).astype(np.int64)
+    return np.stack([np.bincount(labels[shard].reshape(-1), minlength=num_classes) for shard in shards]).astype(
+        np.int64
+    )
 
 
 def label_distance(

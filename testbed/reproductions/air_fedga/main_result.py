@@ -82,8 +82,9 @@ def _scenario(setting: Setting) -> Scenario:
 def _with_paced_devices(scenario: Scenario, setting: Setting, seed: int) -> Scenario:
     """Return the scenario with devices on which the mean training takes `_FASTEST_S` times their kappa."""
     resolved = scenario.resolve()
-    data = resolved.data.dataset.load(data_folder(setting.data_dir, resolved))
-    job_flop = prepare(resolved, seed, data, kernel="none").workload.job_flop
+    folder = data_folder(setting.data_dir, resolved)
+    data = resolved.data.dataset.load(folder)
+    job_flop = prepare(resolved, seed, data, kernel="none", data_dir=folder).workload.job_flop
     return scenario.set("devices.profile.flop_per_s", float(np.mean(job_flop)) / _FASTEST_S)
 
 

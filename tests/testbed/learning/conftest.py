@@ -10,7 +10,8 @@ from torch import nn
 
 from testbed.learning.kernels.protocol import TrainingJob
 from testbed.learning.minibatches import BatchPlan, make_training_job
-from testbed.learning.task import LearningTask, OptimizerSettings
+from testbed.learning.optimizer import OptimizerSettings
+from testbed.learning.task import LearningTask
 from testbed.learning.torch_seed import seeded
 
 NUM_SAMPLES = 400

@@ -12,7 +12,7 @@ from torch import nn
 from testbed.learning.chunk_key import chunk_key, surroundings
 from testbed.learning.content_digest import UnknownContentError
 from testbed.learning.kernels.batched import BatchedKernel
-from testbed.learning.kernels.protocol import Chunk, EvaluationJob, TrainingJob, form_chunks
+from testbed.learning.kernels.protocol import Chunk, EvaluationJob, GradientJob, TrainingJob, form_chunks
 from testbed.learning.kernels.serial import SerialKernel
 from testbed.learning.minibatches import BatchPlan
 from testbed.learning.sources import UnknownSourceError
@@ -49,14 +49,26 @@ def test_equal_jobs_made_anew_have_the_same_key(make_task: Any, make_jobs: Any, 
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(TrainingJob) if field.name != "task"])
-def test_every_field_of_a_job_counts(jobs: list[TrainingJob], name: str) -> None:
+def test_every_field_of_a_job_counts(make_task: Any, jobs: list[TrainingJob], name: str) -> None:
+    task = make_task(build, momentum=0.9)
+    state = {"optimizer_state": np.zeros(task.num_state, np.float32), "learning_rates": np.full(3, 0.1)}
+    jobs = [TrainingJob(**{**vars(job), "task": task, **state}) for job in jobs]
     fields = vars(jobs[1])
     change = {name: changed(fields[name])}
     if name == "counts":
         change = {"counts": fields["counts"] - 1}
     if name == "num_steps":  # a batch a step
-        change |= {part: np.concatenate([fields[part], fields[part][:1]]) for part in ("samples", "counts")}
+        a_step = ("samples", "counts", "learning_rates")
+        change |= {part: np.concatenate([fields[part], fields[part][:1]]) for part in a_step}
     assert key([jobs[0], TrainingJob(**{**fields, **change}), jobs[2]]) != key(jobs)
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(GradientJob) if field.name != "task"])
+def test_every_field_of_a_gradient_counts(jobs: list[TrainingJob], name: str) -> None:
+    fields = {field.name: vars(jobs[0]).get(field.name, 0) for field in dataclasses.fields(GradientJob)}
+    fields |= {"samples": jobs[0].samples[:1], "counts": jobs[0].counts[:1]}
+    other = fields | {name: fields[name] - 1 if name == "counts" else changed(fields[name])}
+    assert key([GradientJob(**fields)]) == key([GradientJob(**fields)]) != key([GradientJob(**other)])
 
 
 def test_a_field_that_somebody_adds_counts(jobs: list[TrainingJob]) -> None:

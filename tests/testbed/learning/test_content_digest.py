@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from testbed.learning.content_digest import UnknownContentError, content_digest
-from testbed.learning.task import OptimizerSettings
+from testbed.learning.optimizer import OptimizerSettings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from torch import nn
 
-from testbed.learning.evaluation import Evaluator, client_accuracies, evaluation_metrics
+from testbed.learning.evaluation import Evaluator
 from testbed.learning.jobs import Jobs
 from testbed.learning.kernels.none import NoKernel
 from testbed.learning.kernels.protocol import EvaluationOutput, Kernel
 from testbed.learning.kernels.serial import SerialKernel
+from testbed.learning.metrics import client_accuracies, evaluation_metrics
 from testbed.learning.placement.inline import InlinePlacement
 from testbed.learning.task import LearningTask
 from testbed.records import Recorder

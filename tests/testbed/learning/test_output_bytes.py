@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from testbed.learning.content_digest import UnknownContentError
-from testbed.learning.kernels.protocol import EvaluationOutput, Output, TrainingOutput
+from testbed.learning.kernels.protocol import EvaluationOutput, GradientOutput, Output, TrainingOutput
 from testbed.learning.output_bytes import decode_outputs, encode_outputs
 
 STATE = np.array([1.5, -0.0, np.nan, np.inf, 1e-45], dtype=np.float32)
@@ -16,6 +16,8 @@ OUTPUTS: list[Output] = [
     None,
     EvaluationOutput(math.nan, np.array([1, 2]), np.array([3, 4])),
     TrainingOutput(np.empty(0, np.float32), -0.0, 5e-324),
+    TrainingOutput(STATE, 0.1, 0.2, STATE[::-1]),
+    GradientOutput(STATE, 0.3, math.nan),
 ]
 
 
