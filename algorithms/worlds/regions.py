@@ -66,6 +66,7 @@ class Regions:
         self.network = Network(simulation, settings.network, count, workload.data_dir)
         workload.add_sources(self.network.sources)
         self.replicas = [Replica(region, workload.initial_state) for region in range(count)]
+        self._step_flop = self.step_flop
         self.steps = PublishedSteps.of(workload, float(self.step_s.min()))
         self._exchanges = Exchanges(simulation, self.network, lambda: self.present)
         self._reports: dict[int, dict[int, ModelVector]] = {}
@@ -131,10 +132,10 @@ class Regions:
         return self.workload.num_entries
 
     @property
-    def step_flop(self) -> float:
-        """What an inner step costs a region as charged [FLOP]."""
+    def step_flop(self) -> npt.NDArray[np.float64]:
+        """What an inner step costs each region as charged, `(num_regions,)` [FLOP]."""
         virtual = self.settings.virtual
-        return self.workload.step_flop if virtual is None else virtual.step_flop
+        return self.workload.step_flop if virtual is None else np.full(self.num_regions, virtual.step_flop)
 
     @property
     def step_s(self) -> npt.NDArray[np.float64]:
@@ -276,14 +277,14 @@ class Regions:
         self._report(replica)
 
     def _segment_flop(self, replica: Replica, num_steps: int) -> float:
-        sigma = self.settings.step_jitter
+        sigma, step_flop = self.settings.step_jitter, float(self._step_flop[replica.region])
         if not sigma:
-            return num_steps * self.step_flop
+            return num_steps * step_flop
         factors = [
             self.simulation.stream(Purpose.SERVICE, replica.region, replica.step + k).lognormal(-(sigma**2) / 2, sigma)
             for k in range(num_steps)
         ]
-        return math.fsum(factors) * self.step_flop
+        return math.fsum(factors) * step_flop
 
     def _compute(self, replica: Replica, flop: float, job_index: int) -> Process:
         """Spend `flop` on a region's machine; its process ends if it has left for good."""

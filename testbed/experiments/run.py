@@ -1,6 +1,7 @@
 """Running a resolved scenario: builds the world, carries the clock to its end, returns the rows."""
 
 import hashlib
+import math
 import os
 import platform
 import shlex
@@ -184,6 +185,7 @@ def prepare(
     workload.watch = _watcher(
         simulation, workload.evaluator, scenario.run.horizon_rounds, observe, is_language=data.is_language
     )
+    workload.horizon_rounds = math.inf if scenario.run.horizon_rounds is None else scenario.run.horizon_rounds
     world = catalogue.load("world", scenario.header.world)(simulation, workload, scenario.world)
     stop = scenario.run.stop
     aim = None if stop is None else parse_target(stop.target)

@@ -173,6 +173,11 @@ class Evaluator:
         """The spacing of a grid of times [s]; infinity for a grid of rounds."""
         return math.inf if self._interval_s is None else self._interval_s
 
+    @property
+    def interval_rounds(self) -> int | None:
+        """The spacing of a grid of rounds; None for a grid of times."""
+        return self._interval_rounds
+
     def evaluate_current(self) -> Handle[EvaluationOutput | None]:
         """Return the evaluation of the current version, submitted once however often it is asked for.
 

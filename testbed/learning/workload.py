@@ -10,6 +10,7 @@ A world asks it for jobs and prices; it does not care what is learnt. There are 
 Luck never depends on time, so not on what others do.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -55,6 +56,7 @@ class Workload:
     `watch(version, time_s, parameters, views)` is told of every global version; by default that is the evaluator.
     `optimizer` makes the steps of a job for whoever holds a gradient.
     `sources` are the SHA-256 of the files that were read besides the data set, by name.
+    `horizon_rounds` is the version with which the run ends, infinity if only time ends it.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Workload:
         self.optimizer = InnerOptimizer(task, learning_rate or LearningRate(task.optimizer.learning_rate))
         self.data_dir = data_dir
         self.sources: dict[str, str] = {}
+        self.horizon_rounds: float = math.inf
         self.data_sizes = np.array([len(shard) for shard in shards], dtype=np.int64)
         self.initial_state = task.initial_state()
         self.num_entries = len(self.initial_state)
