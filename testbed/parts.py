@@ -210,6 +210,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "testbed.scenarios:air-fedga-stragglers.toml",
             "as the default, with Pareto(1.2) device speeds up to 30 times apart",
         ),
+        "cocodc": (
+            "testbed.scenarios:cocodc.toml",
+            "four regions over a WAN train a language model; CoCoDC, Streaming DiLoCo, DiLoCo, eager, DDP",
+        ),
     },
     "slowdown": {
         "listed": (

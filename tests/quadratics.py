@@ -12,7 +12,6 @@ import numpy.typing as npt
 from torch import Tensor, cat, nn
 
 from testbed import catalogue
-from testbed.experiments.overrides import Override
 from testbed.experiments.resolve import resolve
 from testbed.experiments.run import Experiment, prepare
 from testbed.learning.datasets.dataset import Dataset
@@ -53,7 +52,7 @@ def _descend(chunk: Chunk) -> Sequence[Output]:
     for job in chunk.jobs:
         theta = job.parameters.astype(np.float64)
         if isinstance(job, GradientJob):
-            outputs.append(GradientOutput((Descent.step(job.client, theta) / ETA).astype(np.float32), 0.0))
+            outputs.append(GradientOutput.of((Descent.step(job.client, theta) / ETA).astype(np.float32), 0.0))
             continue
         assert isinstance(job, TrainingJob)
         for _ in range(job.num_steps):
@@ -155,7 +154,7 @@ def replay(
     if "descent" not in catalogue.entries("kernel"):
         catalogue.register("kernel", "descent", "gradient descent on known functions (tests)")(Descent)
     Descent.step = staticmethod(step)  # type: ignore[assignment]
-    overrides = [Override(key, value) for key, value in (changes or {}).items()]
+    overrides = list((changes or {}).items())
     scenario = resolve(document(algorithm, steps, num_regions), overrides)
     experiment = prepare(scenario, 0, samples(), model=FourParameters(start), kernel="descent")
     played = Replay(experiment)

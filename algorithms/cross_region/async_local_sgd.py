@@ -43,6 +43,7 @@ class AsyncLocalSGD(Part):
     """Asynchronous local SGD: each region's pseudo-gradient moves the server's model when it arrives."""
 
     world: ClassVar[str] = "regions"
+    views: ClassVar[tuple[str, ...]] = ()
     kind: str = "async-local-sgd"
     sync_every: Annotated[int, Field(ge=1)] = 100  # H: inner steps of a task, of the fastest region where dynamic
     dynamic_local_steps: bool = False  # DyLU: slower regions make fewer steps, so that all take about as long

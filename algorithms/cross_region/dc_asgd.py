@@ -54,6 +54,7 @@ class DCASGD(Part):
     """Asynchronous SGD with delay compensation: one gradient a message."""
 
     world: ClassVar[str] = "regions"
+    views: ClassVar[tuple[str, ...]] = ()
     kind: str = "dc-asgd"
     strength: Annotated[float, Field(ge=0)] | None = None  # lam, or lam0 where adaptive; None: 0.04, or 2
     strength_rule: Literal["constant", "adaptive"] = (

@@ -28,6 +28,7 @@ class DDP(Part):
     """Data parallelism: the gradients of every inner step are averaged before it is made."""
 
     world: ClassVar[str] = "regions"
+    views: ClassVar[tuple[str, ...]] = ()
     kind: str = "ddp"
     overlap_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0  # o: share of an exchange hidden by the backward pass
     codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]

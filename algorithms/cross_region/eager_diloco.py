@@ -33,6 +33,7 @@ class EagerDiLoCo(Part):
     """Eager updates: rounds of `sync_every` steps, with the others' pseudo-gradients of the round before."""
 
     world: ClassVar[str] = "regions"
+    views: ClassVar[tuple[str, ...]] = ("region_0",)
     kind: str = "eager"
     sync_every: Annotated[int, Field(ge=1)] = 100  # H: inner steps of a round
     overlap_rounds: Annotated[int, Field(ge=1)] = 1  # d: rounds that an exchange may take before anybody waits

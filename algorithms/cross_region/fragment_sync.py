@@ -54,6 +54,7 @@ class FragmentSync(Part):
     """The base of the methods that exchange fragments in turn and overlap the exchange with training."""
 
     world: ClassVar[str] = "regions"
+    views: ClassVar[tuple[str, ...]] = ("anchor", "region_0")
     sync_every: Annotated[int, Field(ge=1)] = STREAMING_STEPS  # H: inner steps in which every fragment has its turn
     num_fragments: Annotated[int, Field(ge=1)] = 4  # K
     fragment_sync_delay: Annotated[int, Field(ge=0)] | None = 5  # tau: inner steps a transfer may take; None: as needed
@@ -108,7 +109,7 @@ class FragmentSync(Part):
         fragment, exchange = flight.fragment, flight.exchange
         mean = yield from world.wait_for(replica, exchange)
         if anchor.receive(fragment, exchange, flight.apply_step):
-            calendar.received(flight.apply_step, fragment.index, mean, exchange.reduction.transfer_s, exchange.step_s)
+            calendar.received(flight.apply_step, fragment.index, mean, exchange.transfer_s, exchange.step_s)
         local = replica.parameters.copy()
         moved = self.compensation.apply(
             fragment.gather(local),

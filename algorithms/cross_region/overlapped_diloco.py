@@ -34,8 +34,9 @@ class OverlappedDiLoCo(Rounds):
         (model,) = anchor.fragments
         under_way: Exchange | None = None
         while world.goes_on(replica):
+            base = replica.parameters  # G as this region has it: another may be further and have moved the shared one
             yield from world.train(replica, replica.step + self.sync_every)
-            late, under_way = under_way, out.offer(replica, model, anchor.vector - replica.parameters)
+            late, under_way = under_way, out.offer(replica, model, base - replica.parameters)
             if late is not None:
                 yield from world.wait_for(replica, late)
                 anchor.receive(model, late, replica.step)

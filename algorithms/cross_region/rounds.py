@@ -28,6 +28,7 @@ class Rounds(Part):
     """The base of the methods that exchange the whole model after `sync_every` inner steps."""
 
     world: ClassVar[str] = "regions"
+    views: ClassVar[tuple[str, ...]] = ("anchor", "region_0")
     sync_every: Annotated[int, Field(ge=1)] = 100  # H: inner steps of a round
     outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")]
     codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]

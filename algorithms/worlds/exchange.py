@@ -44,6 +44,12 @@ class Exchange:
         self._bits: float | None = None
         self._mean: Mean | None = None
 
+    @property
+    def transfer_s(self) -> float:
+        """How long it travelled, queueing left out [s]."""
+        assert self.reduction is not None
+        return self.reduction.end_s - self.reduction.start_s
+
     def claim(self) -> bool:
         """Return whether this is the first region to use the result: it draws the conclusions common to all."""
         first, self._is_used = not self._is_used, True

@@ -73,6 +73,7 @@ class Regions:
         self._reported: list[int] = [-1] * count
         self._anchor: Callable[[], ModelVector] | None = None
         self._free_running = False
+        workload.evaluator.views = settings.algorithm.views
         self._record_training = simulation.records.open(TRAINING)
         self._record_contribution = simulation.records.open(CONTRIBUTION)
         self._record_sync = simulation.records.open(SYNC)
@@ -320,7 +321,9 @@ class Regions:
                 return
             del self._reports[step]
             stacked = np.stack([reports[region] for region in sorted(reports)])
-            views = {"region_0": reports[min(reports)]}
+            views = {}
+            if "region_0" in self.workload.evaluator.views:
+                views["region_0"] = reports[min(reports)]
             if self._anchor is not None:
                 views["anchor"] = self._anchor()
             mean = stacked.mean(axis=0, dtype=np.float64).astype(np.float32)
