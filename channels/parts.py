@@ -15,26 +15,6 @@ PROTOCOLS: Final[dict[str, str]] = {
 }
 
 PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
-    "codec": {
-        "bf16": ("channels.codecs.bf16:Bf16Codec", "bfloat16, rounded to nearest, 16 bits an entry (textbook)"),
-        "chained": (
-            "channels.codecs.chained:ChainedCodec",
-            "each codec writes what the one before it kept, such as top-k then int8 (our choice)",
-        ),
-        "e3m0": (
-            "channels.codecs.e3m0:E3m0Codec",
-            "sign and 3 exponent bits, 4 bits an entry, and a scale of our choice (Streaming DiLoCo, 2025)",
-        ),
-        "fp32": ("channels.codecs.fp32:Fp32Codec", "single precision, 32 bits an entry, no loss (textbook)"),
-        "int8": (
-            "channels.codecs.int8:Int8Codec",
-            "symmetric whole numbers times a scale, 8 bits an entry and a scale (textbook)",
-        ),
-        "top-k": (
-            "channels.codecs.top_k:TopKCodec",
-            "the largest entries and their indices (Aji and Heafield, EMNLP 2017)",
-        ),
-    },
     "path-loss": {
         "unit": ("channels.path_loss:UnitPathLoss", "power gain 1 everywhere (Air-FedGA states no geometry)"),
         "power-law": (
@@ -95,6 +75,26 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "unicast": (
             "channels.downlink:UnicastDownlink",
             "one recipient after another, each at its own Shannon rate (our choice)",
+        ),
+    },
+    "codec": {
+        "bf16": ("channels.codecs.bf16:Bf16Codec", "bfloat16, rounded to nearest, 16 bits an entry (textbook)"),
+        "chained": (
+            "channels.codecs.chained:ChainedCodec",
+            "each codec writes what the one before it kept, such as top-k then int8 (our choice)",
+        ),
+        "e3m0": (
+            "channels.codecs.e3m0:E3m0Codec",
+            "sign and 3 exponent bits, 4 bits an entry, and a scale of our choice (Streaming DiLoCo, 2025)",
+        ),
+        "fp32": ("channels.codecs.fp32:Fp32Codec", "single precision, 32 bits an entry, no loss (textbook)"),
+        "int8": (
+            "channels.codecs.int8:Int8Codec",
+            "symmetric whole numbers times a scale, 8 bits an entry and a scale (textbook)",
+        ),
+        "top-k": (
+            "channels.codecs.top_k:TopKCodec",
+            "the largest entries and their indices (Aji and Heafield, EMNLP 2017)",
         ),
     },
 }

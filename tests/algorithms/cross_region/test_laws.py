@@ -1,182 +1,81 @@
-"""Laws of the methods of regions: limits in which two of them are one, conservation, and times worked out by hand."""
-
-from typing import Any
+"""Laws of training in fragments, on the plain loops that give the published numbers."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from quadratics import START, A, Replay, quadratic, replay
+from quadratic_regions import CURVATURES, MINIMA, RATE, START, diloco, local_steps, train_in_fragments
 
-AVERAGE = "average"
-NESTEROV = {"kind": "nesterov", "learning_rate": 0.7, "momentum": 0.9}
+from algorithms.compensation import Blend, Carry, ConstantCurvature, NormCurvature, Overwrite, RateCurvature
+from algorithms.outer_optimizer import Average
+from algorithms.schedules import AdaptiveTransmission, ApplyAnchored, FixedSlots, SendAnchored
 
-
-def streaming(kind: str = "streaming-diloco", **settings: Any) -> dict[str, Any]:
-    defaults = {
-        "kind": kind,
-        "sync_every": 4,
-        "num_fragments": 2,
-        "fragment_sync_delay": 1,
-        "fragment_pattern": "sequential",
-        "outer_optimizer": NESTEROV,
-        "schedule": "apply-anchored",
-        "compensation": {"kind": "blend", "alpha": 0.5},
-    }
-    return defaults | settings
+WHOLE = (slice(0, 4),)
 
 
-def slots(num_syncs: int) -> dict[str, Any]:
-    return {"kind": "adaptive-transmission", "num_syncs": num_syncs}
+def test_one_step_a_round_and_averaging_is_gradient_descent_on_the_mean_loss() -> None:
+    anchors, _ = diloco(20, 1, Average())
+    parameters = START
+    for anchor in anchors:
+        parameters = parameters - RATE * (CURVATURES * (parameters - MINIMA)).mean(axis=0)
+        np.testing.assert_allclose(anchor, parameters, rtol=0, atol=1e-14)
 
 
-def equal(first: dict[int, npt.NDArray[Any]], second: dict[int, npt.NDArray[Any]], atol: float = 1e-6) -> None:
-    assert first.keys() == second.keys()
-    for step in first:
-        np.testing.assert_allclose(first[step], second[step], rtol=0, atol=atol)
+@pytest.mark.parametrize(
+    "schedule", [ApplyAnchored(), SendAnchored(), FixedSlots(), AdaptiveTransmission(num_syncs=1)], ids=str
+)
+@pytest.mark.parametrize("compensation", [Overwrite(), Blend(alpha=0), NormCurvature(), ConstantCurvature()], ids=str)
+def test_one_fragment_without_a_delay_is_diloco(schedule, compensation) -> None:
+    trace = train_in_fragments(15, schedule, compensation, sync_every=3, delay_steps=0, fragments=WHOLE)
+    anchors, _ = diloco(5, 3)
+    for round, anchor in enumerate(anchors, start=1):
+        np.testing.assert_allclose(trace.anchors[3 * round - 1], anchor, rtol=0, atol=1e-14)
+        for parameters in trace.locals[3 * round - 1]:
+            np.testing.assert_allclose(parameters, anchor, rtol=0, atol=1e-14)
 
 
-def large_batch(steps: int) -> dict[int, npt.NDArray[np.float64]]:
-    """Gradient descent on the mean of all regions' functions."""
-    theta, found = START.copy(), {0: START.copy()}
-    for step in range(1, steps + 1):
-        theta = theta - np.mean([quadratic(region, theta) for region in range(len(A))], axis=0)
-        found[step] = theta
-    return found
+def test_with_alpha_one_regions_train_alone_and_the_global_parameters_move() -> None:
+    trace = train_in_fragments(12, ApplyAnchored(), Blend(alpha=1), sync_every=4, delay_steps=1)
+    for region in range(2):
+        np.testing.assert_array_equal(trace.locals[11][region], local_steps(region, START, 12))
+    assert not np.allclose(trace.anchors[11], START)
 
 
-def test_averaging_after_every_step_is_descent_with_the_large_batch() -> None:
-    equal(replay({"kind": "local-sgd", "sync_every": 1}, 8).mean, large_batch(8))
-    equal(replay({"kind": "diloco", "sync_every": 1, "outer_optimizer": AVERAGE}, 8).mean, large_batch(8))
+@pytest.mark.parametrize(
+    "compensation",
+    [Carry(), ConstantCurvature(strength=500), NormCurvature(strength=9), RateCurvature(wrong_sign=True)],
+    ids=str,
+)
+def test_with_one_region_and_averaging_compensated_training_is_not_disturbed(compensation) -> None:
+    schedule = AdaptiveTransmission(num_syncs=4)
+    trace = train_in_fragments(30, schedule, compensation, sync_every=8, delay_steps=3, outer=Average(), num_regions=1)
+    assert len(trace.applies) > 10
+    for step, parameters in enumerate(trace.locals, start=1):
+        np.testing.assert_allclose(parameters[0], local_steps(0, START, step), rtol=0, atol=1e-14)
 
 
-def test_data_parallelism_is_descent_with_the_large_batch() -> None:
-    equal(replay({"kind": "ddp"}, 8).mean, large_batch(8))
-    equal(replay({"kind": "ddp", "overlap_fraction": 0.5}, 8).mean, large_batch(8))
+def test_with_one_region_and_averaging_a_blend_loses_its_share_of_the_overlapped_steps() -> None:
+    trace = train_in_fragments(
+        4, ApplyAnchored(), Blend(alpha=0.25), sync_every=4, delay_steps=2, outer=Average(), num_regions=1,
+        fragments=WHOLE,
+    )  # fmt: skip
+    expected = 0.25 * local_steps(0, START, 4) + 0.75 * local_steps(0, START, 2)
+    np.testing.assert_allclose(trace.locals[3][0], expected, rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("outer", [AVERAGE, NESTEROV])
-def test_streaming_one_fragment_without_delay_and_blend_is_diloco(outer: Any) -> None:
-    whole = {"num_fragments": 1, "fragment_sync_delay": 0, "outer_optimizer": outer}
-    diloco = replay({"kind": "diloco", "sync_every": 4, "outer_optimizer": outer}, 12)
-    overwriting = replay(streaming(**whole, compensation={"kind": "blend", "alpha": 0.0}), 12)
-    compensating = replay(
-        streaming("cocodc", **whole, schedule=slots(1), compensation="curvature-norm"),
-        12,
-    )
-    for played in (overwriting, compensating):
-        equal(played.mean, diloco.mean)
-        equal(played.anchor, diloco.anchor)
+def test_permuting_the_regions_permutes_their_parameters_and_changes_no_global_ones() -> None:
+    schedule = AdaptiveTransmission(num_syncs=3)
+    arguments = {"sync_every": 6, "delay_steps": 1}
+
+    def other(region: int, parameters: np.ndarray) -> np.ndarray:
+        return local_steps(1 - region, parameters, 1)
+
+    one = train_in_fragments(16, schedule, NormCurvature(), **arguments)
+    two = train_in_fragments(16, schedule, NormCurvature(), inner=other, **arguments)
+    np.testing.assert_allclose(one.anchors, two.anchors, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(np.array(one.locals)[:, ::-1], two.locals, rtol=0, atol=1e-14)
 
 
-def test_with_everything_kept_local_the_replicas_train_alone_and_the_global_model_still_moves() -> None:
-    kept = replay(streaming(compensation={"kind": "blend", "alpha": 1.0}), 12)
-    theta, alone = START.copy(), {0: START.copy()}
-    for step in range(1, 13):
-        theta = theta - quadratic(0, theta)
-        alone[step] = theta
-    equal(kept.first, alone)
-    assert not np.allclose(kept.anchor[12], START)
-
-
-@pytest.mark.parametrize("compensation", ["carry", "curvature-const", "curvature-norm", "curvature-rate"])
-def test_one_region_with_an_averaging_outer_optimizer_trains_on_as_if_nothing_were_exchanged(compensation: str) -> None:
-    """G becomes what was sent, so D = G - s = 0, and the compensated fragment is the local one."""
-    played = replay(
-        streaming(
-            "cocodc",
-            outer_optimizer=AVERAGE,
-            schedule=slots(2),
-            compensation=compensation,
-        ),
-        16,
-        num_regions=1,
-    )
-    theta = START.copy()
-    for step in range(1, 17):
-        theta = theta - quadratic(0, theta)
-        np.testing.assert_allclose(played.first[step], theta, atol=1e-6)
-
-
-def test_one_region_that_blends_loses_a_share_of_the_overlapped_steps() -> None:
-    """th = alpha th + (1 - alpha) s at the apply step, s what was sent one step earlier."""
-    played = replay(streaming(outer_optimizer=AVERAGE), 2, num_regions=1)
-    first = START - quadratic(0, START)
-    second = first - quadratic(0, first)
-    expected = np.concatenate([0.5 * second[:2] + 0.5 * first[:2], second[2:]])
-    np.testing.assert_allclose(played.first[2], expected, atol=1e-6)
-
-
-def test_eager_updates_of_one_region_are_diloco() -> None:
-    eager = replay({"kind": "eager", "sync_every": 3, "outer_optimizer": NESTEROV}, 12, num_regions=1)
-    diloco = replay({"kind": "diloco", "sync_every": 3, "outer_optimizer": NESTEROV}, 12, num_regions=1)
-    for step in (3, 6, 9, 12):
-        np.testing.assert_allclose(eager.first[step], diloco.first[step], atol=1e-6)
-
-
-def test_after_a_round_all_replicas_are_the_global_model() -> None:
-    played = replay({"kind": "diloco", "sync_every": 3, "outer_optimizer": NESTEROV}, 9)
-    for step in (3, 6, 9):
-        assert played.first[step].tobytes() == played.anchor[step].tobytes()
-        np.testing.assert_array_equal(played.mean[step], played.anchor[step])
-
-
-def sent_bits(played: Replay) -> float:
-    return float(sum(row["bits"] for row in played.rows("sync")))
-
-
-def test_diloco_and_streaming_send_the_same_bits_in_a_round_and_e3m0_an_eighth_and_its_scales() -> None:
-    charged = {"virtual": {"parameters": 1e6, "tokens_per_step": 1e-6}}
-    diloco = replay({"kind": "diloco", "sync_every": 4}, 8, changes=charged)
-    plain = replay(streaming(fragment_sync_delay=0), 8, changes=charged)
-    small = replay(streaming(fragment_sync_delay=0, codec="e3m0"), 8, changes=charged)
-    # A ring of two puts 2 (M - 1) / M of a payload on the network a region: in all, twice the payload.
-    assert sent_bits(diloco) == pytest.approx(2 * 2 * 32e6, rel=1e-12)
-    assert sent_bits(plain) == pytest.approx(sent_bits(diloco), rel=1e-12)
-    assert sent_bits(small) == pytest.approx(sent_bits(plain) / 8 + 2 * 4 * 32, rel=1e-12)
-
-
-def test_with_enough_delay_nobody_stalls_and_time_is_that_of_the_steps() -> None:
-    slow = {"network.topology": {"kind": "uniform", "capacity_bit_per_s": 32.0, "delay_s": 0.1}}
-    played = replay(streaming(sync_every=8, fragment_sync_delay=2), 16, changes=slow)  # T_s = 2 (16 / 64 + 0.1) = 0.7
-    assert not [row for row in played.rows("span") if row["kind"] == "stall"]
-    assert played.time_s[16] == pytest.approx(16.0, rel=1e-12)
-    blocking = replay({"kind": "diloco", "sync_every": 8}, 16, changes=slow)
-    assert blocking.time_s[16] == pytest.approx(16 + 2 * 2 * (32 / 64 + 0.1), rel=1e-9)
-
-
-def test_the_order_of_the_regions_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    method = streaming(
-        "cocodc",
-        schedule=slots(3),
-        sync_every=6,
-        compensation="curvature-norm",
-    )
-    straight = replay(method, 18)
-    crossed = replay(method, 18, step=lambda region, theta: quadratic(1 - region, theta))
-    equal(straight.mean, crossed.mean)
-    equal(straight.anchor, crossed.anchor)
-    fragments = [[row["fragment"] for row in played.rows("sync")] for played in (straight, crossed)]
-    assert fragments[0] == fragments[1]
-
-
-def test_regions_of_unequal_speed_stall_as_worked_out_by_hand() -> None:
-    """T_c = 1 s and 1.5 s, sent at step 4, T_s = 2 s, tau = 2: the collective runs from 6 to 8 s."""
-    changes = {
-        "regions.slowdown": {"kind": "listed", "by_device": [1.0, 1.5]},
-        # One fragment of half a charged parameter is 16 bits; a ring of two takes 2 (16 / (2 B) + l) = 2 s.
-        "network.topology": {"kind": "uniform", "capacity_bit_per_s": 16.0, "delay_s": 0.5},
-    }
-    played = replay(streaming(sync_every=8, fragment_sync_delay=2, schedule="send-anchored"), 7, changes=changes)
-    (sync,) = played.rows("sync")
-    assert (sync["send_step"], sync["apply_step"]) == (4, 6)
-    assert (sync["asked_s"], sync["start_s"], sync["end_s"]) == pytest.approx((6.0, 6.0, 8.0))
-    stalls = [(row["entity"], row["start_s"], row["end_s"]) for row in played.rows("span") if row["kind"] == "stall"]
-    assert stalls == [("device-0", pytest.approx(6.0), pytest.approx(8.0))]
-
-
-def test_data_parallelism_hides_the_stated_share_of_an_exchange() -> None:
-    slow = {"network.topology": {"kind": "uniform", "capacity_bit_per_s": 320.0, "delay_s": 0.1}}
-    exchange_s = 2 * (32 / 640 + 0.1)
-    for overlap, hidden_s in ((0.0, 0.0), (0.5, 0.5 * exchange_s), (1.0, exchange_s)):
-        played = replay({"kind": "ddp", "overlap_fraction": overlap}, 5, changes=slow)
-        assert played.time_s[5] == pytest.approx(5 * (1 + exchange_s - hidden_s), rel=1e-9)
+def test_round_robin_in_as_many_slots_as_fragments_is_the_send_anchored_schedule_a_slot_earlier() -> None:
+    fixed = train_in_fragments(24, FixedSlots(), Blend(), sync_every=6, delay_steps=2)
+    anchored = train_in_fragments(24, SendAnchored(), Blend(), sync_every=6, delay_steps=2)
+    assert [step for step, _ in fixed.sends] == [step for step, _ in anchored.sends]
+    assert [p for _, p in fixed.sends] == [1 - p for _, p in anchored.sends]
