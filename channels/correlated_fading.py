@@ -93,9 +93,9 @@ class CorrelatedFading(Part):
     """
 
     kind: str = "correlated"
-    of: Annotated[RayleighFading | RicianFading, component("fading")]
-    rho: Annotated[float, Field(ge=0, le=0.999)] | None = None
-    normalised_doppler: Annotated[float, Field(ge=0.002, le=0.5)] | None = None
+    of: Annotated[RayleighFading | RicianFading, component("fading")]  # the law in one block
+    rho: Annotated[float, Field(ge=0, le=0.999)] | None = None  # correlation from block to block (Gauss-Markov)
+    normalised_doppler: Annotated[float, Field(ge=0.002, le=0.5)] | None = None  # shift times coherence time (Jakes)
 
     @model_validator(mode="after")
     def _check(self) -> "CorrelatedFading":

@@ -91,9 +91,9 @@ class FreeDownlink(_TogetherDownlink):
 class _RadioDownlink(Part, ABC):
     """What broadcast and unicast share: the server's radio and the care for absent receivers."""
 
-    bandwidth_hz: Hertz
-    power_w: Annotated[Watts, Field(gt=0)]
-    noise_psd_w_per_hz: WattsPerHertz
+    bandwidth_hz: Hertz  # of the whole downlink [Hz]
+    power_w: Annotated[Watts, Field(gt=0)]  # that the server radiates [W]
+    noise_psd_w_per_hz: WattsPerHertz  # N0 at the devices' receivers [W/Hz]
 
     def send(self, air: DownlinkAir, receivers: Sequence[int], bits: float, cause_id: int) -> Waiting:
         """Deliver `bits` to every receiver that is or will be there; return the deliveries."""

@@ -87,7 +87,7 @@ class RicianFading(Part):
     """
 
     kind: str = "rician"
-    k_factor_db: Decibels
+    k_factor_db: Decibels  # power of the direct path over that of the scattered ones [dB]
 
     @property
     def line_of_sight(self) -> float:
@@ -118,7 +118,7 @@ class NakagamiFading(Part):
     """
 
     kind: str = "nakagami"
-    m: Annotated[float, Field(ge=0.5)]
+    m: Annotated[float, Field(ge=0.5)]  # shape: 1 is Rayleigh, large is no fading
 
     def coefficients(self, block: int, num_links: int, stream: BlockStream) -> ComplexArray:
         """Return the coefficients of a block, (num_links,) complex."""

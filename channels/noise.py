@@ -50,7 +50,7 @@ class TotalNoise(Part):
     """
 
     kind: str = "total"
-    energy_j: NoiseJoules
+    energy_j: NoiseJoules  # on the whole decoded vector, sigma_0^2 [J]
 
     def vector_energy_j(self, num_entries: int) -> float:
         """Return sigma_0^2 [J], whatever the number of entries."""
@@ -69,7 +69,7 @@ class PerSymbolNoise(Part):
     """
 
     kind: str = "per-symbol"
-    energy_j_per_use: NoiseJoules
+    energy_j_per_use: NoiseJoules  # of one complex channel use, N0 [J]
 
     def vector_energy_j(self, num_entries: int) -> float:
         """Return q N0 / 2 [J]."""

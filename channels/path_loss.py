@@ -51,7 +51,7 @@ class _ShadowedPathLoss(Part, ABC):
     """What all laws share: gains without obstacles, times the shadowing."""
 
     # No obstacles is the harmless default: shadowing is an impairment that a scenario asks for.
-    shadowing: Annotated[Shadowing, component("shadowing")] = Field(default="none", validate_default=True)
+    shadowing: Annotated[Shadowing, component("shadowing")] = Field(default="none", validate_default=True)  # obstacles
 
     def power_gains(self, num_devices: int, streams: Streams) -> npt.NDArray[np.float64]:
         """Return the mean power gains, (num_devices,), linear."""
@@ -78,7 +78,7 @@ class UnitPathLoss(_ShadowedPathLoss):
 class _SquarePathLoss(_ShadowedPathLoss):
     """A law of distance, with devices uniform in a square of side `side_m` around the server."""
 
-    side_m: Metres
+    side_m: Metres  # of the square around the server in which devices are [m]
 
     def positions_m(self, num_devices: int, streams: Streams) -> npt.NDArray[np.float64]:
         """Return the devices' positions relative to the server, (num_devices, 2) [m]; prefix-stable."""
@@ -103,8 +103,8 @@ class PowerLawPathLoss(_SquarePathLoss):
     """
 
     kind: str = "power-law"
-    gain_db_at_1_m: Decibels
-    exponent: Annotated[float, Field(ge=0)]
+    gain_db_at_1_m: Decibels  # mean power gain at 1 m [dB]
+    exponent: Annotated[float, Field(ge=0)]  # of the distance
 
     def _clear_gains(self, num_devices: int, streams: Streams) -> npt.NDArray[np.float64]:
         distances_m = np.maximum(self.distances_m(num_devices, streams), _REFERENCE_DISTANCE_M)
@@ -126,9 +126,9 @@ class LogDistancePathLoss(_SquarePathLoss):
     """
 
     kind: str = "log-distance"
-    carrier_hz: Hertz
-    reference_distance_m: Metres
-    exponent: Annotated[float, Field(ge=0)]
+    carrier_hz: Hertz  # of the gain at the reference distance [Hz]
+    reference_distance_m: Metres  # up to which space is free [m]
+    exponent: Annotated[float, Field(ge=0)]  # of the distance beyond
 
     def _clear_gains(self, num_devices: int, streams: Streams) -> npt.NDArray[np.float64]:
         ratios = np.maximum(self.distances_m(num_devices, streams) / self.reference_distance_m, 1.0)

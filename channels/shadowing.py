@@ -62,7 +62,7 @@ class LogNormalShadowing(Part):
     """
 
     kind: str = "log-normal"
-    sigma_db: PositiveDecibels
+    sigma_db: PositiveDecibels  # standard deviation of the gain in decibels [dB]
 
     def power_gains(self, num_devices: int, streams: Streams) -> npt.NDArray[np.float64]:
         """Return the power gains, (num_devices,), linear; prefix-stable."""

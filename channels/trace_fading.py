@@ -77,9 +77,9 @@ class TraceFading(Part):
     """
 
     kind: str = "trace"
-    path: str
-    on_end: Literal["refuse", "wrap"] = "refuse"
-    sha256: str | None = None
+    path: str  # the file, relative to the current folder
+    on_end: Literal["refuse", "wrap"] = "refuse"  # a trace shorter than the run: refuse it, or start it again
+    sha256: str | None = None  # of the file's bytes; filled in, or compared
 
     @model_validator(mode="after")
     def _read(self) -> "TraceFading":

@@ -31,21 +31,21 @@ class UplinkSettings(Settings):
     `num_antennas` : of the server, for receiving; `combining` says how they become one (`channels.combining`).
     """
 
-    bandwidth_hz: Hertz
-    num_subchannels: Annotated[int, Field(ge=1)]
-    coherence_time_s: PositiveSeconds
-    fading: Annotated[Fading, component("fading")]
-    path_loss: Annotated[PathLoss, component("path-loss")]
-    energy_budget_j: Joules
-    noise: Annotated[Noise, component("noise")]
-    min_snr_db: Decibels
+    bandwidth_hz: Hertz  # of the whole uplink [Hz]
+    num_subchannels: Annotated[int, Field(ge=1)]  # R; each carries a symbol every R / bandwidth seconds
+    coherence_time_s: PositiveSeconds  # how long a fade lasts: the length of a block [s]
+    fading: Annotated[Fading, component("fading")]  # small-scale, a coefficient a block
+    path_loss: Annotated[PathLoss, component("path-loss")]  # mean power gain of each device, shadowing included
+    energy_budget_j: Joules  # what a device may radiate in one superposition [J]
+    noise: Annotated[Noise, component("noise")]  # at the server's receiver
+    min_snr_db: Decibels  # blocks below it carry nothing of a digital upload [dB]
     # Harmless defaults: the textbook's simplest radio, without the impairments that a scenario may ask for.
-    hold: Literal["transmission", "block"] = "transmission"
-    csi: Literal["per-block", "first"] | None = None
-    csi_error_variance: NonNegative = 0.0
-    phase_error_rad: NonNegative = 0.0
-    num_antennas: Annotated[int, Field(ge=1)] = 1
-    combining: Combining | None = None
+    hold: Literal["transmission", "block"] = "transmission"  # how long the gain that a superposition meets holds
+    csi: Literal["per-block", "first"] | None = None  # gains over several blocks: anew in each, or the first ones
+    csi_error_variance: NonNegative = 0.0  # of the channel estimate, over the path gain
+    phase_error_rad: NonNegative = 0.0  # standard deviation of the phase that compensation leaves [rad]
+    num_antennas: Annotated[int, Field(ge=1)] = 1  # of the server, for receiving
+    combining: Combining | None = None  # how several antennas become one
 
     @model_validator(mode="after")
     def _check(self) -> "UplinkSettings":

@@ -40,7 +40,8 @@ class _Rows:
                 names = self.names[source], self.names[target]
                 end_s = begin_s + round_s
                 sent = self.span(f"wan-{names[0]}-{names[1]}", "transmit", begin_s, end_s, last[source])
-                row = (sent, *names, "-".join(names), "all-reduce", begin_s, end_s, bits / size, 0.0, "delivered")
+                gone_s = end_s - self.delay_s
+                row = (sent, *names, "-".join(names), "all-reduce", begin_s, gone_s, bits / size, 0.0, "delivered")
                 self.flows.append(row)
                 arrived[target] = sent
             last = arrived

@@ -34,7 +34,7 @@ class Fedasync(Part):
     reads_trained_values: ClassVar[bool] = False
 
     mixing_weight: Annotated[float, Field(gt=0, le=1)] = 0.6  # a [paper]
-    discount: Discount = "polynomial"
+    discount: Discount = "polynomial"  # how the weight falls with staleness
     exponent: PositiveFloat = 0.5  # p [paper, polynomial]
     hinge_after: NonNegativeInt = 4  # b of the hinge [paper: 4 or 10]
     proximal_weight: NonNegativeFloat = 0.0  # rho, which the paper has above 0

@@ -35,7 +35,7 @@ class Fedavg(Part):
 
     kind: str = "fedavg"
     access: Literal["tdma", "ofdma"] = "tdma"  # as the paper's orthogonal baseline in its slowest form, or side by side
-    selection: Annotated[Selection, component("selection")] = "all"  # type: ignore[assignment]
+    selection: Annotated[Selection, component("selection")] = "all"  # type: ignore[assignment]  # whom a round asks
     deadline_s: PositiveSeconds | None = None  # longest a round waits for training [s]; None: for the slowest
 
     def start(self, fed: Federation) -> None:

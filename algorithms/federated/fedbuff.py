@@ -36,7 +36,7 @@ class Fedbuff(Part):
 
     buffer_size: PositiveInt = 10  # K [paper]
     server_learning_rate: PositiveFloat = 1.0  # eta_g; our choice, the paper tunes it
-    discount: Discount = "polynomial"
+    discount: Discount = "polynomial"  # how the weight of an update falls with its staleness
     exponent: PositiveFloat = 0.5  # s(tau) = 1 / sqrt(1 + tau) [paper]
     hinge_after: NonNegativeInt = 4  # of the hinge, as in FedAsync
 

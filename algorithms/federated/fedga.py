@@ -38,7 +38,7 @@ class Fedga(Part):
     kind: str = "fedga"
     reads_trained_values: ClassVar[bool] = False
 
-    grouping: Annotated[Grouping, component("grouping")] = "greedy-refined"  # type: ignore[assignment]
+    grouping: Annotated[Grouping, component("grouping")] = "greedy-refined"  # type: ignore[assignment]  # who trains with whom
     scheduler: Scheduler = "magic-mirror"  # [paper]; the others to compare with
 
     def start(self, fed: Federation) -> None:

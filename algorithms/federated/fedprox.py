@@ -38,8 +38,8 @@ class Fedprox(Part):
     kind: str = "fedprox"
     proximal_weight: NonNegativeFloat = 0.01  # mu; of the values the authors try, 0.001 to 1
     partial_work: bool = True  # whether those not ready by the deadline send what they have
-    selection: Annotated[Selection, component("selection")] = "all"  # type: ignore[assignment]
-    access: Literal["tdma", "ofdma"] = "tdma"
+    selection: Annotated[Selection, component("selection")] = "all"  # type: ignore[assignment]  # whom a round asks
+    access: Literal["tdma", "ofdma"] = "tdma"  # uploads one after another, or side by side
     deadline_s: PositiveSeconds | None = None  # longest a round waits for training [s]; None: for the slowest
 
     def start(self, fed: Federation) -> None:

@@ -29,8 +29,8 @@ class Tifl(Part):
     kind: str = "tifl"
     reads_trained_values: ClassVar[bool] = False
 
-    grouping: Annotated[Grouping, component("grouping")] = TierGrouping(num_groups=5)
-    access: Literal["tdma", "ofdma"] = "tdma"
+    grouping: Annotated[Grouping, component("grouping")] = TierGrouping(num_groups=5)  # the tiers
+    access: Literal["tdma", "ofdma"] = "tdma"  # uploads one after another, or side by side
 
     def start(self, fed: Federation) -> None:
         """Form the tiers, once, and serve each in a process of its own."""

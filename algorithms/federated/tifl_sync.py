@@ -46,8 +46,8 @@ class TiflSync(Part):
     num_clients: PositiveInt = 5  # C [paper: 5 of a tier of 10]
     credits: PositiveInt = 20  # of every tier; our choice
     interval_rounds: PositiveInt = 10  # I; our choice
-    odds: Odds = "accuracy"
-    access: Literal["tdma", "ofdma"] = "tdma"
+    odds: Odds = "accuracy"  # of a tier: by 1 minus its accuracy, or by its rank
+    access: Literal["tdma", "ofdma"] = "tdma"  # uploads one after another, or side by side
 
     def start(self, fed: Federation) -> None:
         """Form the tiers, once, and start the rounds."""

@@ -17,7 +17,7 @@ __all__ = ["FixedNumber"]
 class FixedNumber(Part, ABC):
     """A rule that makes `num_groups` groups, none of them empty."""
 
-    num_groups: PositiveInt
+    num_groups: PositiveInt  # at most one per client
 
     def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
         """Return the groups.

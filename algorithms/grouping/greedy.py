@@ -52,7 +52,7 @@ class GreedyPaper(Part):
 
     kind: str = "greedy-paper"
     xi: Fraction = 0.3  # [paper], swept there from 0 to 1
-    planning: PlanningConstants = PlanningConstants()
+    planning: PlanningConstants = PlanningConstants()  # of the convergence bound that ranks groupings
 
     def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
         """Return the groups; the rule draws nothing from `rng`."""
@@ -65,7 +65,7 @@ class GreedyRefined(Part):
     kind: str = "greedy-refined"
     xi: Fraction = 0.3  # [paper], swept there from 0 to 1
     max_passes: Annotated[int, Field(ge=1)] = 10  # Our choice: two to four passes usually leave nothing to gain
-    planning: PlanningConstants = PlanningConstants()
+    planning: PlanningConstants = PlanningConstants()  # of the convergence bound that ranks groupings
 
     def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
         """Return the groups; the rule draws nothing from `rng`."""

@@ -24,7 +24,7 @@ class LabelBalancedTier(Part):
 
     kind: str = "label-balanced-tier"
     xi: Fraction = 0.3  # [paper], swept there from 0 to 1
-    groups_per_window: PositiveInt
+    groups_per_window: PositiveInt  # among which clients of similar speed are dealt by class
 
     def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
         """Return the groups; the rule draws nothing from `rng`."""

@@ -37,9 +37,9 @@ class AirFedga(Part):
     reads_trained_values: ClassVar[bool] = False
 
     kind: str = "air-fedga"
-    power_control: Annotated[PowerControl, component("power-control")] = "air-fedga"  # type: ignore[assignment]
-    grouping: Annotated[Grouping, component("grouping")] = "greedy-refined"  # type: ignore[assignment]
-    payload: Annotated[Payload, component("payload")] = "model"  # type: ignore[assignment]
+    power_control: Annotated[PowerControl, component("power-control")] = "air-fedga"  # type: ignore[assignment]  # gains of senders and receiver
+    grouping: Annotated[Grouping, component("grouping")] = "greedy-refined"  # type: ignore[assignment]  # who transmits with whom
+    payload: Annotated[Payload, component("payload")] = "model"  # type: ignore[assignment]  # what is on the air: models or updates
 
     def start(self, fed: Federation) -> None:
         """Form the groups, once, and serve each in a process of its own."""

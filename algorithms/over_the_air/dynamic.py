@@ -24,4 +24,4 @@ class Dynamic(SynchronousRounds):
     """Energy-aware scheduling of synchronous rounds over the air."""
 
     kind: str = "dynamic"
-    selection: Annotated[Selection, component("selection")] = "energy-aware"  # type: ignore[assignment]
+    selection: Annotated[Selection, component("selection")] = "energy-aware"  # type: ignore[assignment]  # whom a round asks

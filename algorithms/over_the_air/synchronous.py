@@ -30,9 +30,9 @@ __all__ = ["SynchronousRounds"]
 class SynchronousRounds(Part):
     """The base of the methods in which everybody who is asked transmits at once."""
 
-    power_control: Annotated[PowerControl, component("power-control")] = "air-fedga"  # type: ignore[assignment]
-    payload: Annotated[Payload, component("payload")] = "model"  # type: ignore[assignment]
-    selection: Annotated[Selection, component("selection")] = "all"  # type: ignore[assignment]
+    power_control: Annotated[PowerControl, component("power-control")] = "air-fedga"  # type: ignore[assignment]  # gains of senders and receiver
+    payload: Annotated[Payload, component("payload")] = "model"  # type: ignore[assignment]  # what is on the air: models or updates
+    selection: Annotated[Selection, component("selection")] = "all"  # type: ignore[assignment]  # whom a round asks
     deadline_s: PositiveSeconds | None = None  # longest a round waits for training [s]; None: for the slowest
 
     @property

@@ -17,7 +17,7 @@ in the fade at hand. The laws are tested in `tests/algorithms/power_control/test
 """
 
 import math
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -37,6 +37,8 @@ from algorithms.power_control.uncorrelated import uncorrelated_squared_error
 from testbed.layout import FloatArray
 
 __all__ = ["FadingLaw", "RegularizedInversion", "optimal_receive_scale", "rayleigh_power_gains", "regularizers"]
+
+PowerGains: TypeAlias = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
 
 _EPSILON = float(np.finfo(np.float64).eps)
 
@@ -103,9 +105,9 @@ class RegularizedInversion(RoundRule):
 
     kind: str = "regularized-inversion"
     # Our choice: the paper's caps are averages alone; half leaves room for the peaks that its rule makes.
-    average_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
-    # Equally likely samples of |h|^2 / E|h|^2; Our choice: 64 quantiles of unit Rayleigh fading.
-    power_gains: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = rayleigh_power_gains(64)
+    average_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5  # of the budget that a device may spend on average
+    # Our choice: 64 quantiles of unit Rayleigh fading.
+    power_gains: PowerGains = rayleigh_power_gains(64)  # equally likely samples of |h|^2 / E|h|^2
 
     signal_model: ClassVar[SignalModel] = "uncorrelated"
 

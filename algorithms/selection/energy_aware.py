@@ -70,8 +70,7 @@ class EnergyAware(Part):
     budget_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5  # phi, of the budget of a round, in the long run
     utility_weight: Annotated[float, Field(gt=0)] = 1.0  # v: larger means more clients and longer queues
     max_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2  # of all clients, asked in one round
-    # Who is asked where more are worth it than may be: any of them, or the largest margins.
-    overflow: Literal["random", "largest"] = "random"
+    overflow: Literal["random", "largest"] = "random"  # of more than may be asked: any, or the largest margins
 
     def select(
         self, candidates: tuple[int, ...], context: SelectionContext, rng: np.random.Generator

@@ -18,7 +18,7 @@ class Fastest(Memoryless):
     """So many clients of the shortest training time; ties go to the lower id."""
 
     kind: str = "fastest"
-    num_clients: PositiveInt
+    num_clients: PositiveInt  # asked in a round
 
     def select(
         self, candidates: tuple[int, ...], context: SelectionContext, rng: np.random.Generator

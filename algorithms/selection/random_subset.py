@@ -20,7 +20,7 @@ class RandomSubset(Memoryless):
     """So many clients at random, each subset equally likely: a number of them, or a fraction of all."""
 
     kind: str = "random"
-    num_clients: PositiveInt | None = None
+    num_clients: PositiveInt | None = None  # asked in a round; or a fraction
     fraction: Annotated[float, Field(gt=0, le=1)] | None = None  # of all clients, present or not
 
     @model_validator(mode="after")

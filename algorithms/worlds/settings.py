@@ -14,18 +14,18 @@ __all__ = ["ChannelSettings", "FederationSettings"]
 class ChannelSettings(Settings):
     """The cell: the uplink's radio and the kind of downlink."""
 
-    uplink: UplinkSettings
-    downlink: Annotated[Downlink, component("downlink")]
+    uplink: UplinkSettings  # the radio from the devices to the server
+    downlink: Annotated[Downlink, component("downlink")]  # how the model reaches the devices
 
 
 class FederationSettings(Settings):
     """The tables `[devices]`, `[channel.*]`, `[availability]`, `[[fault]]` and the selected algorithm."""
 
-    devices: FleetSettings
-    channel: ChannelSettings
-    availability: Annotated[Availability, component("availability")]
-    fault: tuple[FaultSettings, ...] = ()
-    algorithm: Annotated[Any, component("algorithm")]
+    devices: FleetSettings  # the clients' machines
+    channel: ChannelSettings  # the cell
+    availability: Annotated[Availability, component("availability")]  # when devices are there
+    fault: tuple[FaultSettings, ...] = ()  # absences of single devices, beside the availability
+    algorithm: Annotated[Any, component("algorithm")]  # the method
 
     @property
     def num_clients(self) -> int:

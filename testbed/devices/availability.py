@@ -70,8 +70,8 @@ class BernoulliBlocks(Part):
     """Each device is there in each block with one probability, independently of everything else."""
 
     kind: str = "bernoulli-blocks"
-    probability: Fraction
-    block_s: PositiveSeconds
+    probability: Fraction  # of being there in a block
+    block_s: PositiveSeconds  # length of a block [s]
 
     @property
     def block_length_s(self) -> float:
@@ -91,9 +91,9 @@ class BernoulliBlocks(Part):
 class FaultSettings(Settings):
     """One device is away from `start_s` on until before `end_s`; without an end, for ever."""
 
-    device: Annotated[int, Field(ge=0)]
-    start_s: Seconds
-    end_s: Seconds | None = None
+    device: Annotated[int, Field(ge=0)]  # its number
+    start_s: Seconds  # when it goes away [s]
+    end_s: Seconds | None = None  # when it is back [s]; none: never
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:

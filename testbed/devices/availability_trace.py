@@ -154,12 +154,12 @@ class TraceAvailability(Part):
     """
 
     kind: str = "trace"
-    path: str
+    path: str  # the file, relative to the current folder
     rows: Rows | None = None  # what a row of a .csv is; user states say it themselves
     length_s: PositiveSeconds | None = None  # of a .csv; None: up to its latest end
-    start_s: Seconds = 0.0
-    on_end: Literal["refuse", "wrap"] = "refuse"
-    sha256: str | None = None
+    start_s: Seconds = 0.0  # where in the trace the run begins [s]
+    on_end: Literal["refuse", "wrap"] = "refuse"  # a trace shorter than the run: refuse it, or start it again
+    sha256: str | None = None  # of the file's bytes; filled in, or compared
 
     @model_validator(mode="after")
     def _read(self) -> Self:

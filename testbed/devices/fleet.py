@@ -46,10 +46,10 @@ DEVICE: Final = Schema.of(
 class FleetSettings(Settings):
     """Who there is: how many devices, of which kind, how speeds differ, and what a loss does to a job."""
 
-    count: Annotated[int, Field(ge=1)]
-    profile: Annotated[DeviceProfile, component("device")]
-    slowdown: Annotated[Slowdown, component("slowdown")]
-    on_loss: OnLoss
+    count: Annotated[int, Field(ge=1)]  # how many there are
+    profile: Annotated[DeviceProfile, component("device")]  # what each can do and what it draws
+    slowdown: Annotated[Slowdown, component("slowdown")]  # the factor by which each is slower than the profile
+    on_loss: OnLoss  # what becomes of a job whose device goes away: it waits, starts again, or is given up
 
 
 class Fleet:

@@ -82,12 +82,12 @@ class DeviceProfile(Part):
     2.0
     """
 
-    flop_per_s: FlopPerSecond
-    memory_bytes: Bytes
-    memory_bandwidth_bytes_per_s: BytesPerSecond
-    idle_w: Watts
-    compute_w: Watts
-    transmit_w: Watts
+    flop_per_s: FlopPerSecond  # effective speed of training, not the peak [FLOP/s]
+    memory_bytes: Bytes  # of the board [byte]
+    memory_bandwidth_bytes_per_s: BytesPerSecond  # of that memory [byte/s]
+    idle_w: Watts  # drawn while there, neither computing nor transmitting [W]
+    compute_w: Watts  # drawn while computing [W]
+    transmit_w: Watts  # drawn while transmitting and not computing, the radiated power aside [W]
 
     @classmethod
     def from_table(cls, kind: str, table: Mapping[str, Any]) -> Self:

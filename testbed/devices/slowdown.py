@@ -57,8 +57,8 @@ class UniformSlowdown(Part):
     """
 
     kind: str = "uniform"
-    low: PositiveFloat
-    high: PositiveFloat
+    low: PositiveFloat  # smallest factor
+    high: PositiveFloat  # largest factor
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
@@ -80,8 +80,8 @@ class ParetoSlowdown(Part):
     """
 
     kind: str = "pareto"
-    shape: PositiveFloat
-    cap: Annotated[float, Field(ge=1)]
+    shape: PositiveFloat  # of the Pareto law: smaller means heavier tails
+    cap: Annotated[float, Field(ge=1)]  # no factor is larger
 
     def factors(self, num_devices: int, rng: np.random.Generator) -> FloatArray:
         """Return the factors, (num_devices,)."""

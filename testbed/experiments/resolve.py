@@ -39,9 +39,9 @@ __all__ = [
 class Header(Settings):
     """`[scenario]`: what it is called, which world it builds and what it asks."""
 
-    name: str
-    world: str
-    question: str = ""
+    name: str  # what its runs are called
+    world: str  # which world it builds: a name of `testbed list world`
+    question: str = ""  # what is to be found out, for reports
 
 
 class StopSettings(Settings):
@@ -52,7 +52,7 @@ class StopSettings(Settings):
     """
 
     target: str  # as `compare --target` has it: accuracy>=0.8
-    rule: Rule = DEFAULT_RULE
+    rule: Rule = DEFAULT_RULE  # when a target counts as met, as `compare --target-rule` has it
     margin_s: Seconds = 0.0  # how long the run goes on after the target's time [s]
 
     @field_validator("target")
@@ -75,18 +75,18 @@ class RunSettings(Settings):
     `horizon_s` is a bound for the case that the rounds take too long. What is None is not part of a run's identity.
     """
 
-    horizon_s: PositiveSeconds | None = None
-    horizon_rounds: PositiveInt | None = None
-    evaluation_interval_s: PositiveSeconds | None = None
-    evaluation_interval_rounds: PositiveInt | None = None
-    kernel: str = "batched"
-    placement: str = "inline"
+    horizon_s: PositiveSeconds | None = None  # simulated time at which the run ends [s]
+    horizon_rounds: PositiveInt | None = None  # version with which it ends: rounds, or inner steps of regions
+    evaluation_interval_s: PositiveSeconds | None = None  # simulated time between two evaluations [s]
+    evaluation_interval_rounds: PositiveInt | None = None  # versions between two evaluations
+    kernel: str = "batched"  # arithmetic of training jobs: decides the bytes of a result
+    placement: str = "inline"  # where jobs are computed: changes wall time and nothing else
     num_threads: PositiveInt = 1  # intra-op threads of torch: a run's bytes depend on them
     stop: StopSettings | None = None  # whether to end before the horizon
     data_dir: Path | None = None  # a location only: what is in it is hashed into the record
     store: Path | None = None  # a location only, with what may be kept there: changes wall time and nothing else
     store_min_flop_per_byte: Annotated[float, Field(ge=0)] = 500.0  # see docs/how-to/resume-and-retime.md
-    store_max_bytes: Bytes = 20e9
+    store_max_bytes: Bytes = 20e9  # the store grows no larger; what does not fit is not kept [byte]
 
     @model_validator(mode="after")
     def _check(self) -> "RunSettings":
@@ -122,8 +122,8 @@ class RunSettings(Settings):
 class DataSettings(Settings):
     """`[data]`: what is learnt from and how it is dealt to the clients."""
 
-    dataset: Annotated[DatasetSource, component("dataset")]
-    partition: Annotated[Partition, component("partition")]
+    dataset: Annotated[DatasetSource, component("dataset")]  # what is learnt from
+    partition: Annotated[Partition, component("partition")]  # how its training samples are dealt to the clients
 
 
 _Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -140,7 +140,7 @@ class TrainingSettings(Settings):
     federation, whose jobs keep the rate of the version they start from, and steps where every step is a version.
     """
 
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    optimizer: Literal["sgd", "adamw"] = "sgd"  # of local steps
     learning_rate: PositiveFloat | dict[str, PositiveFloat]  # the peak, where there is a warm-up or a decay
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of sgd
     weight_decay: Annotated[float, Field(ge=0)] = 0.0  # added to the gradient by sgd, apart from it with adamw
@@ -151,9 +151,9 @@ class TrainingSettings(Settings):
     decay: Decay = "none"  # how the rate falls after that: none, cosine, linear
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1  # of the peak, where a decay ends
     total_steps: PositiveInt | None = None  # where a decay ends; run.horizon_rounds if not set
-    local_steps: PositiveInt | None = None
-    local_epochs: PositiveInt | None = None
-    batch_size: PositiveInt | Literal["full"]
+    local_steps: PositiveInt | None = None  # optimiser steps of one job
+    local_epochs: PositiveInt | None = None  # instead of steps: passes over the client's samples
+    batch_size: PositiveInt | Literal["full"]  # samples of one step; full: all of the client's
 
     @model_validator(mode="after")
     def _check(self) -> "TrainingSettings":

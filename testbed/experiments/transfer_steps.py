@@ -24,7 +24,7 @@ class Transfers:
         self._kind: list[str] = run.column("span", "kind").tolist()
         self._start_s: list[float] = run.column("span", "start_s").tolist()
         self._end_s: list[float] = run.column("span", "end_s").tolist()
-        self._travel_s = _travel_s(run)
+        self._sent_s = _sent_s(run)
         self._arrived: dict[float, list[int]] = {}
         self._ended: dict[float, int] = {}
         for span_id, (entity, end_s) in enumerate(zip(self._entity, self._end_s, strict=True)):
@@ -53,7 +53,7 @@ class Transfers:
                 arrived_s = now_s
             if self._is_one_instant(begun_s, start_s):
                 begun_s = start_s
-            sent_s = max(begun_s, arrived_s - self._travel_s.get(own, 0.0))
+            sent_s = min(max(begun_s, self._sent_s.get(own, arrived_s)), arrived_s)
             for what, since_s, until_s in (
                 (UNEXPLAINED, arrived_s, now_s),
                 ("propagation", sent_s, arrived_s),
@@ -84,6 +84,7 @@ class Transfers:
         return min(self._arrived[float(self._arrivals_s[below])], key=lambda span_id: self._start_s[span_id])
 
 
-def _travel_s(run: RunResult) -> dict[int, float]:
-    """Return the time for which the last bits of each flow travelled [s], by span."""
-    return {}
+def _sent_s(run: RunResult) -> dict[int, float]:
+    """Return when the last bit of each flow had been sent [s], by span: there its row ends, its span on arrival."""
+    span_ids, end_s = run.column("flow", "span_id").tolist(), run.column("flow", "end_s").tolist()
+    return {int(span_id): sent_s for span_id, sent_s in zip(span_ids, end_s, strict=True)}

@@ -70,6 +70,36 @@ def test_names_and_settings_are_read_from_the_resolved_scenario() -> None:
     assert (run.failed, run.error) == (False, "")
 
 
+def test_traffic_over_a_wan_is_all_flows_whoever_sent_them() -> None:
+    flows = pa.table({"source": ["server", "a"], "end_s": [2.0, 1.0], "bits": [5.0, 7.0]})
+    run = a_run(flow=flows)
+    assert run.spent("bits_wan", np.array([0.9, 1.0, 2.0])).tolist() == [0.0, 7.0, 12.0]
+    assert run.costs == ("bits_wan",)
+
+
+def test_the_version_at_a_time_is_the_one_evaluated_last() -> None:
+    rows = [(0.0, 0), (2.0, 3), (2.0, 4), (5.0, 9)]
+    evaluation = pa.table(
+        {
+            "time_s": [time_s for time_s, _ in rows],
+            "version": [version for _, version in rows],
+            "metric": ["accuracy", "accuracy", "loss", "accuracy"],
+            "value": [0.1] * 4,
+        }
+    )
+    run = a_run(evaluation=evaluation)
+    assert run.versions("accuracy").tolist() == [0.0, 3.0, 9.0]
+    assert [run.version_at("accuracy", time_s) for time_s in (-1.0, 0.0, 4.9, 5.0)] == [0.0, 0.0, 3.0, 9.0]
+    assert run.version_at("loss", 9.0) == 4.0
+    assert (run.num_versions, a_run().num_versions) == (9, 0)
+    assert a_run(version=pa.table({"version": [1, 2]})).num_versions == 2
+
+
+def test_a_run_is_between_regions_if_it_says_which() -> None:
+    assert a_run(region=pa.table({"region": [0], "name": ["a"]})).between_regions
+    assert not a_run().between_regions
+
+
 def test_evaluations_of_many_runs_are_one_tidy_frame() -> None:
     run = a_run(evaluation=evaluations((0.0, "accuracy", 0.1), (1.0, "loss", 0.5)))
     frame = tidy_evaluations([run, run])

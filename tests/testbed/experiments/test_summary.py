@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pyarrow as pa
 import pytest
+from regions import regions_run
 
 from testbed.errors import RequestError
-from testbed.experiments.explanation import explain
 from testbed.experiments.result import RunResult
 from testbed.experiments.summary import Comparison, group_by_settings
 from testbed.experiments.target import Target
@@ -48,8 +48,9 @@ def test_what_was_spent_is_read_at_the_time_of_the_target() -> None:
     (alternative,) = compare(slow=runs("slow", 40.0, 60.0, 20.0)).alternatives
     assert alternative.num_reached == 3
     assert alternative.time_to_s.median == 40.0
-    medians = {cost: interval.median for cost, interval in alternative.to_target.items()}
+    medians = {cost: interval.median for cost, interval in alternative.to_target.items() if cost != "bits_wan"}
     assert medians == {"channel_uses": 400.0, "bits_up": 40e3, "energy_tx_j": 20.0, "energy_compute_j": 80.0}
+    assert alternative.to_target["bits_wan"].median == alternative.total["bits_wan"] == 0.0
     assert alternative.total["energy_compute_j"] == 200.0
     assert alternative.final_accuracy == (0.9, 0.9, 0.9)
 
@@ -149,56 +150,46 @@ def test_labels_are_the_varied_settings_in_order_of_appearance() -> None:
     assert list(group_by_settings(some, [])) == ["b", "a"]
 
 
-def test_the_causes_of_a_worked_example() -> None:
-    tables = {
-        "version": pa.table(
-            {
-                "version": [1, 2, 3, 4],
-                "group": [0, 1, 0, 1],
-                "staleness": [0, 1, 1, 2],
-                "num_active": [2, 1, 2, 2],
-                "num_members": [2, 2, 2, 2],
-                "progress_norm": [1.0, 2.0, 3.0, 4.0],
-                "pull_back_norm": [0.0, 1.0, 0.0, 1.5],
-            }
-        ),
-        "group": pa.table({"group": [0, 1], "share": [0.25, 0.75], "label_distance": [0.4, 0.8]}),
-        "aggregation": pa.table({"alignment": [1.0, 0.8], "aggregation_nmse": [0.0, 0.1]}),
-        "device": pa.table(
-            {
-                "elapsed_s": [10.0, 10.0],
-                "computing_s": [4.0, 3.0],
-                "transmitting_s": [1.0, 1.0],
-                "absent_s": [2.0, 0.0],
-            }
-        ),
-        "span": pa.table(
-            {
-                "entity": ["device-0", "uplink", "device-1", "uplink", "group-1", "device-0"],
-                "kind": ["transmit", "transmit", "transmit", "transmit", "queue", "queue"],
-                "start_s": [1.0, 1.0, 4.0, 4.0, 3.5, 7.0],
-                "end_s": [2.0, 2.0, 6.0, 6.0, 4.0, 9.0],
-            }
-        ),
-    }
-    causes = explain(RunResult("a", {}, 0, {}, tables))
-    assert causes == pytest.approx(
-        {
-            "staleness_mean": 1.0,
-            "staleness_max": 2.0,
-            "num_groups": 2.0,
-            "label_distance_mean": 0.7,
-            "shrinkage_mean": 0.1,
-            "aggregation_nmse_mean": 0.05,
-            "pull_back_ratio": 0.25,
-            "waiting_fraction": 0.5,  # 18 s there, 9 s at work
-            "mac_utilisation_fraction": 0.3,
-            "mac_queueing_s": 0.125,  # the 2 s of device 0 are a wait for its own processor
-            "updates_per_1000_s": 400.0,
-            "work_rate_per_s": 0.1 * (0.25 + 0.375 + 0.25 + 0.75),
-        }
-    )
+def test_steps_traffic_and_perplexity_of_regions_are_those_of_the_evaluation_that_met_the_target() -> None:
+    group = [regions_run(seed=seed) for seed in range(3)]
+    target = Target("perplexity", "<=", 20.0)
+    comparison = Comparison.of({"a": group}, target, "first")
+    (alternative,) = comparison.alternatives
+    for row, run in zip(alternative.seeds, group, strict=True):
+        rows = run.frame("evaluation")
+        rows = rows[rows["metric"] == "perplexity"]
+        met = rows[rows["value"] <= 20.0].iloc[0]
+        flows = run.frame("flow")
+        assert (row.time_to_s, row.versions_to_target, row.num_versions) == (met["time_s"], met["version"], 200)
+        assert row.to_target["bits_wan"] == flows[flows["end_s"] <= met["time_s"]]["bits"].sum()
+        assert row.final == rows["value"][-5:].mean()
+    assert alternative.versions_to_target.median == sorted(row.versions_to_target or 0 for row in alternative.seeds)[1]
+    assert comparison.final_metric == "perplexity" and comparison.between_regions
+    assert comparison.costs == ("bits_wan", "energy_compute_j")
+    document = json.loads(json.dumps(comparison.to_json(), allow_nan=False))["alternatives"][0]
+    assert document["versions_to_target"]["interval"]["low_reached"] is True
+    assert document["num_versions"] == 200
+    assert set(document["final"]) == {"median", "low", "high"}
+    assert [seed["versions_to_target"] for seed in document["seeds"]] == [
+        r.versions_to_target for r in alternative.seeds
+    ]
 
 
-def test_a_run_without_rows_has_no_causes() -> None:
-    assert set(explain(RunResult("a", {}, 0, {}, {})).values()) == {None}
+@pytest.mark.parametrize(
+    ("target", "metric"),
+    [
+        (Target("loss", "<=", 2.0), "loss"),
+        (Target("loss_mean", "<=", 2.0), "loss_mean"),
+        (Target("accuracy", ">=", 0.1), "accuracy"),
+        (None, "perplexity"),
+    ],
+)
+def test_the_final_value_is_of_what_the_target_asks_and_of_language_models_the_perplexity(
+    target: Target | None, metric: str
+) -> None:
+    run = regions_run(num_steps=40)
+    comparison = Comparison.of({"a": [run]}, target)
+    final = run.final(metric)
+    assert comparison.final_metric == metric
+    assert comparison.alternatives[0].final == (final, final, final)
+    assert Comparison.of({"a": runs("a", 20.0)}, None).final_metric == "accuracy"

@@ -5,13 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.errors import RequestError
-from testbed.experiments.target import Target, check_rule, parse_target, time_to
+from testbed.experiments.target import Target, check_rule, low_is_good, parse_target, time_to
 
 HALF = Target("accuracy", ">=", 0.5)
 curves = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
 
-@pytest.mark.parametrize("text", ["accuracy>=0.8", "loss<0.5", "client_accuracy_p10>0.25", "accuracy_class_7<=1"])
+@pytest.mark.parametrize(
+    "text",
+    ["accuracy>=0.8", "loss<0.5", "client_accuracy_p10>0.25", "accuracy_class_7<=1", "perplexity<=12", "loss_mean<2"],
+)
 def test_a_target_is_written_as_it_was_read(text: str) -> None:
     assert str(parse_target(text)) == text
 
@@ -30,6 +33,11 @@ def test_a_target_is_written_as_it_was_read(text: str) -> None:
 def test_a_target_that_makes_no_sense_is_refused_with_a_hint(text: str, message: str) -> None:
     with pytest.raises(RequestError, match=message):
         parse_target(text)
+
+
+def test_less_is_better_of_losses_and_perplexities_alone() -> None:
+    metrics = ["loss", "perplexity", "loss_mean", "accuracy", "accuracy_class_1", "client_accuracy_p10"]
+    assert [low_is_good(metric) for metric in metrics] == [True] * 3 + [False] * 3
 
 
 def test_an_unknown_rule_is_refused() -> None:
