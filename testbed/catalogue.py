@@ -48,6 +48,7 @@ KINDS: Final = {
     "slowdown": "how device speeds differ",
     "availability": "when devices are there",
     "dataset": "data to learn from",
+    "tokenizer": "how a text is cut into tokens",
     "partition": "how the data is dealt to the clients",
     "model": "what is trained",
     "kernel": "the arithmetic by which training jobs are computed",

@@ -13,6 +13,7 @@ PROTOCOLS: Final[dict[str, str]] = {
     "partition": "testbed.learning.partition.rule:Partition",
     "placement": "testbed.learning.jobs:Placement",
     "slowdown": "testbed.devices.slowdown:Slowdown",
+    "tokenizer": "testbed.learning.tokenizers.tokenizer:Tokenizer",
     "tracker": "testbed.experiments.tracking:Tracker",
 }
 
@@ -47,6 +48,14 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "mnist": (
             "testbed.learning.datasets.idx:MnistDataset",
             "28x28 digits, 60,000/10,000, from the data folder (LeCun et al.)",
+        ),
+        "pydoc-topics": (
+            "testbed.learning.datasets.pydoc_topics:PydocTopicsDataset",
+            "English text: the help topics of Python, 460,000 characters, always available",
+        ),
+        "tiny-shakespeare": (
+            "testbed.learning.datasets.tiny_shakespeare:TinyShakespeareDataset",
+            "English text: plays, 1,115,394 characters, from the data folder (Karpathy 2015)",
         ),
     },
     "device": {
@@ -150,6 +159,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
     },
     "model": {
+        "gpt": (
+            "testbed.learning.models.gpt:Gpt",
+            "a decoder-only transformer for windows of tokens (Radford et al. 2019)",
+        ),
         "logistic-regression": (
             "testbed.learning.models.logistic_regression:LogisticRegression",
             "one linear layer; convex",
@@ -164,6 +177,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
     },
     "partition": {
+        "contiguous": (
+            "testbed.learning.partition.contiguous:ContiguousPartition",
+            "one stretch of the data for everybody, in its own order (our choice)",
+        ),
         "dirichlet": (
             "testbed.learning.partition.dirichlet:DirichletPartition",
             "each class split by Dirichlet(alpha) over clients (Yurochkin et al. 2019)",
@@ -231,6 +248,20 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "uniform": (
             "testbed.devices.slowdown:UniformSlowdown",
             "slower by a factor uniform between two bounds (Air-FedGA 2025: U[1, 10])",
+        ),
+    },
+    "tokenizer": {
+        "bpe": (
+            "testbed.learning.tokenizers.bpe:BpeTokenizer",
+            "frequent runs of bytes, learnt from the training text (Sennrich et al. 2016)",
+        ),
+        "byte": (
+            "testbed.learning.tokenizers.byte:ByteTokenizer",
+            "one token a byte of UTF-8, 256 in all (Xue et al. 2022)",
+        ),
+        "char": (
+            "testbed.learning.tokenizers.char:CharTokenizer",
+            "one token a character of the training text, and one for all others (our choice)",
         ),
     },
     "world": {

@@ -112,6 +112,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "cifar10": [{"num_train": 500, "num_test": 100}],
         "fashion-mnist": [{"num_train": 500, "num_test": 100}],
         "mnist": [{"num_train": 500, "num_test": 100}],
+        "pydoc-topics": [{}, {"tokenizer": "byte", "context": 32, "stride": 40, "max_test_windows": 10}],
     },
     "device": {
         "custom": [
@@ -147,7 +148,10 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "tier": [{"num_groups": 1}, {"num_groups": 3}],
         "tier-width": [{}, {"xi": 0}, {"xi": 1}],
     },
-    "model": {"mlp": [{"hidden": [16]}, {"hidden": [17, 9]}]},
+    "model": {
+        "gpt": [{"width": 16, "num_blocks": 2}, {"width": 16, "num_heads": 2, "tie_weights": True}],
+        "mlp": [{"hidden": [16]}, {"hidden": [17, 9]}],
+    },
     "noise": {"per-symbol": [{"energy_j_per_use": "2 mJ"}], "total": [{"energy_j": 1}, {"energy_j": 0}]},
     "outer-optimizer": {
         "delayed-nesterov": [{}, {"num_arrivals": 3, "learning_rate": 0.7, "momentum": 0.5}],
@@ -206,6 +210,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "pareto": [{"shape": 1.2, "cap": 30}],
         "uniform": [{"low": 1, "high": 10}],
     },
+    "tokenizer": {"bpe": [{"vocab_size": 280}]},
 }
 
 

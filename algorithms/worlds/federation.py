@@ -96,6 +96,7 @@ class Federation(Uploads):
             workload.data_sizes.astype(np.float64),
             workload.label_histograms.astype(np.float64),
         )
+        histograms *= (sizes / histograms.sum(axis=1))[:, None]  # by tokens of language; else times one
         gains = self.cell.mean_power_gains(range(len(sizes)))
         problem = GroupingProblem(training_s, sizes, histograms, upload_s, gains)
         record_group = self.simulation.records.open(GROUP)

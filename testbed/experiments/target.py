@@ -36,8 +36,8 @@ DEFAULT_RULE: Final[Rule] = "smoothed"
 SMOOTHING_EVALUATIONS: Final = 5
 
 _METRICS: Final = ("accuracy", "client_accuracy_p10", "loss", "perplexity")
-# Of a class, or of other parameters than the version's own: those of a region, an average, ...
-_MORE_METRICS: Final = re.compile(r"(accuracy|loss|perplexity)_\w+")
+# Of one class, or of a view of the version (`testbed.learning.evaluation`), whose name is up to the world.
+_PARTIAL_METRIC: Final = re.compile(r"accuracy_class_\d+|(accuracy|loss|perplexity)_[a-z][a-z0-9_]*")
 _TARGET: Final = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\S+)\s*")
 
 
@@ -75,7 +75,7 @@ def parse_target(text: str) -> Target | None:
     Raises
     ------
     RequestError : not `metric>=number` (or <=, >, <), a metric that no run has, or an accuracy outside [0, 1]. Which
-        of them a run has is up to its data and its method: `testbed.learning.evaluation.check_metric`.
+        classes a run has is up to its data, which views up to its world: `testbed.learning.metrics.check_metric`.
 
     >>> parse_target("accuracy >= 0.8")
     Target(metric='accuracy', operator='>=', value=0.8)
@@ -87,8 +87,8 @@ def parse_target(text: str) -> Target | None:
         words = "write a metric, one of >= <= > <, and a number, like 'accuracy>=0.8', or none"
         raise RequestError(f"target {text!r}: {words}")
     metric, operator, number = match.groups()
-    if metric not in _METRICS and not _MORE_METRICS.fullmatch(metric):
-        raise unknown_name("metric", metric, [*_METRICS, "accuracy_class_K"])
+    if metric not in _METRICS and not _PARTIAL_METRIC.fullmatch(metric):
+        raise unknown_name("metric", metric, [*_METRICS, "accuracy_class_K", "loss_VIEW"])
     try:
         value = float(number)
     except ValueError:

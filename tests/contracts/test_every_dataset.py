@@ -48,11 +48,23 @@ def test_inputs_are_finite_and_labels_are_those_of_the_classes(example: Example,
     assert dataset.num_classes >= 2
     for part in ("train", "test"):
         inputs, labels = getattr(dataset, f"{part}_inputs"), getattr(dataset, f"{part}_labels")
-        assert inputs.dtype == np.float32
+        assert inputs.dtype == (np.int64 if dataset.is_language else np.float32)
         assert labels.dtype == np.int64
         assert inputs.shape == (len(labels), *dataset.input_shape)
         assert np.isfinite(inputs).all()
-        assert set(np.unique(labels)) == set(range(dataset.num_classes))
+        occurring = set(np.unique(labels))
+        assert occurring <= set(range(dataset.num_classes))
+        assert len(occurring) == dataset.num_classes or dataset.is_language  # not every token is in every text
+
+
+def test_a_label_is_one_of_the_sample_or_the_token_that_follows(dataset: Dataset) -> None:
+    for part in ("train", "test"):
+        inputs, labels = getattr(dataset, f"{part}_inputs"), getattr(dataset, f"{part}_labels")
+        if dataset.is_language:
+            assert inputs.shape == labels.shape
+            np.testing.assert_array_equal(inputs[:, 1:], labels[:, :-1])
+        else:
+            assert labels.shape == (len(inputs),)
 
 
 def test_every_array_is_read_only(dataset: Dataset) -> None:

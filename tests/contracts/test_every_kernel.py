@@ -12,8 +12,18 @@ from torch import nn
 
 from testbed.errors import RequestError
 from testbed.learning.datasets import Dataset
+from testbed.learning.datasets.text import windows
 from testbed.learning.jobs import Placement
-from testbed.learning.kernels.protocol import EvaluationJob, EvaluationOutput, Kernel, TrainingJob, form_chunks
+from testbed.learning.kernels.protocol import (
+    EvaluationJob,
+    EvaluationOutput,
+    GradientJob,
+    GradientOutput,
+    Job,
+    Kernel,
+    TrainingJob,
+    form_chunks,
+)
 from testbed.learning.kernels.serial import SerialKernel
 from testbed.learning.minibatches import BatchPlan, make_training_job
 from testbed.learning.optimizer import OptimizerSettings
@@ -53,6 +63,21 @@ STEPS: list[tuple[dict[str, float], float]] = [
 ]
 
 
+WINDOW, NUM_TOKENS = 12, 20
+
+
+@cache
+def text() -> Dataset:
+    """Return windows of a sequence in which a token says something about the next."""
+    rng = np.random.default_rng(7)
+    tokens = np.cumsum(rng.choice([1, 2, 5], size=200 * WINDOW)) % NUM_TOKENS
+    inputs, labels = windows(tokens, WINDOW, WINDOW)
+    return Dataset(
+        name="steps", num_classes=NUM_TOKENS, sources={}, train_inputs=inputs[:120], train_labels=labels[:120],
+        test_inputs=inputs[120:170], test_labels=labels[120:170],
+    )  # fmt: skip
+
+
 @cache
 def data() -> Dataset:
     rng = np.random.default_rng(7)
@@ -71,16 +96,21 @@ def model(request: pytest.FixtureRequest) -> nn.Module:
     if request.param is None:
         with seeded(3):
             return OwnModel()
+    architecture = request.param.build()
     try:
-        return request.param.build().build(SHAPE, NUM_CLASSES, 3)  # type: ignore[no-any-return]
-    except RequestError as refusal:
-        return pytest.skip(str(refusal))
+        return architecture.build(SHAPE, NUM_CLASSES, 3)  # type: ignore[no-any-return]
+    except RequestError:
+        return architecture.build((WINDOW,), NUM_TOKENS, 3)  # type: ignore[no-any-return]
+
+
+def data_for(model: nn.Module) -> Dataset:
+    return text() if any(isinstance(module, nn.Embedding) for module in model.modules()) else data()
 
 
 @pytest.fixture(scope="module", params=STEPS, ids=["plain", "momentum-and-decay", "all-terms", "proximal"])
 def jobs(model: nn.Module, request: pytest.FixtureRequest) -> list[TrainingJob]:
     optimizer, proximal_weight = request.param
-    task = LearningTask(model, data(), OptimizerSettings(**optimizer), batch_width=64)
+    task = LearningTask(model, data_for(model), OptimizerSettings(**optimizer), batch_width=64)
     made = []
     for client, (plan, size) in enumerate(zip(PLANS, SHARD_SIZES, strict=True)):
         rng = np.random.default_rng(client)
@@ -107,7 +137,7 @@ def placement(request: pytest.FixtureRequest) -> Any:
     return request.param.build()
 
 
-def compute(kernel: Kernel, jobs: Sequence[TrainingJob | EvaluationJob]) -> list[Any]:
+def compute(kernel: Kernel, jobs: Sequence[Job]) -> list[Any]:
     outputs: list[Any] = [None] * len(jobs)
     for chunk in form_chunks(jobs, kernel):
         for position, output in zip(chunk.positions, chunk.compute(), strict=True):
@@ -115,8 +145,11 @@ def compute(kernel: Kernel, jobs: Sequence[TrainingJob | EvaluationJob]) -> list
     return outputs
 
 
-def bytes_of(outputs: list[Any]) -> list[tuple[bytes, float, float]]:
-    return [(output.parameters.tobytes(), output.train_loss, output.update_norm) for output in outputs]
+def bytes_of(outputs: list[Any]) -> list[tuple[Any, ...]]:
+    return [
+        tuple(cell.tobytes() if isinstance(cell, np.ndarray) else cell for cell in vars(output).values())
+        for output in outputs
+    ]
 
 
 def test_a_kernel_agrees_with_the_reference_to_1e5_a_job_or_says_that_it_computes_nothing(
@@ -153,6 +186,56 @@ def test_a_job_has_the_same_bits_alone_in_company_and_in_another_order(kernel: K
         assert bytes_of(compute(kernel, [job])) == [expected]
 
 
+@pytest.fixture(scope="module")
+def stateful(model: nn.Module) -> list[TrainingJob | GradientJob]:
+    """Segments whose optimiser has a state, and gradients, of several clients."""
+    settings = OptimizerSettings(kind="adamw", learning_rate=0.01, weight_decay=0.1, clip_norm=1.0)
+    task = LearningTask(model, data_for(model), settings, batch_width=64)
+    made: list[TrainingJob | GradientJob] = []
+    for client, num_steps in enumerate((3, 1, 2)):
+        rng = np.random.default_rng(client)
+        shared: dict[str, Any] = {
+            "task": task, "client": client, "index": 0, "base_version": 0, "torch_seed": client,
+            "parameters": task.initial_state() + rng.normal(0.0, 0.02, task.layout.size).astype(np.float32),
+        }  # fmt: skip
+        rows = rng.integers(0, 120, size=(num_steps, 8))
+        state = np.abs(rng.normal(0.0, 0.1, task.num_state)).astype(np.float32)
+        made.append(GradientJob(**shared, samples=rows[:1], counts=np.array([8]), step=4))
+        made.append(
+            TrainingJob(
+                **shared,
+                samples=rows,
+                counts=np.full(num_steps, 8),
+                num_steps=num_steps,
+                first_step=4,
+                optimizer_state=state,
+                learning_rates=np.full(num_steps, 0.01),
+            )
+        )
+    return made
+
+
+def test_jobs_with_a_state_and_gradients_are_those_of_the_reference_alone_and_in_company(
+    kernel: Kernel, stateful: list[TrainingJob | GradientJob]
+) -> None:
+    together = compute(kernel, stateful)
+    assert bytes_of(compute(kernel, stateful[::-1]))[::-1] == bytes_of(together)
+    exact = compute(SerialKernel(), stateful)
+    for job, output, reference in zip(stateful, together, exact, strict=True):
+        assert bytes_of(compute(kernel, [job])) == bytes_of([output])
+        assert type(output) is type(reference)
+        if isinstance(output, GradientOutput):
+            expected = reference.gradient if kernel.computes else np.zeros_like(job.parameters)
+            np.testing.assert_allclose(output.gradient, expected, rtol=0, atol=1e-5)
+            assert (output.gradient_norm > 1e-3) == kernel.computes
+            continue
+        assert isinstance(job, TrainingJob)
+        expected = reference.parameters if kernel.computes else job.parameters
+        np.testing.assert_allclose(output.parameters, expected, rtol=0, atol=1e-5)
+        after = reference.optimizer_state if kernel.computes else job.optimizer_state
+        np.testing.assert_allclose(output.optimizer_state, after, rtol=0, atol=1e-5)
+
+
 def test_an_evaluation_is_that_of_the_reference_or_none_at_all(kernel: Kernel, jobs: list[TrainingJob]) -> None:
     versions = [EvaluationJob(task=job.task, version=k, parameters=job.parameters) for k, job in enumerate(jobs[:2])]
     for output, exact in zip(compute(kernel, versions), compute(SerialKernel(), versions), strict=True):
@@ -163,7 +246,7 @@ def test_an_evaluation_is_that_of_the_reference_or_none_at_all(kernel: Kernel, j
         assert output.loss == pytest.approx(exact.loss, abs=1e-5)
         assert np.abs(output.num_correct - exact.num_correct).sum() <= 1
         np.testing.assert_array_equal(output.num_samples, exact.num_samples)
-        assert output.num_samples.sum() == 50
+        assert output.num_samples.sum() == jobs[0].task.test_labels.numel()
 
 
 def test_a_placement_returns_the_outputs_of_every_chunk_in_order_and_decides_nothing_about_them(

@@ -8,6 +8,7 @@ from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from testbed.errors import RequestError
 from testbed.learning.partition import Partition
 
 MANY = settings(max_examples=25, deadline=None)
@@ -52,7 +53,17 @@ def test_the_same_stream_deals_the_same_shards(
     assert [shard.tobytes() for shard in first] == [shard.tobytes() for shard in second]
 
 
-def test_another_stream_deals_other_shards(rule: Partition) -> None:
+def test_another_stream_deals_other_shards_unless_nothing_is_drawn(rule: Any) -> None:
     labels = np.arange(400) % 10
     first, second = (deal(rule, labels, 12, seed) for seed in (0, 1))
-    assert [shard.tobytes() for shard in first] != [shard.tobytes() for shard in second]
+    drawn = [shard.tobytes() for shard in first] != [shard.tobytes() for shard in second]
+    assert drawn == (rule.kind != "contiguous")
+
+
+def test_windows_of_tokens_are_dealt_whole_or_refused_by_the_rules_that_go_by_classes(rule: Any) -> None:
+    labels = np.arange(400 * 8).reshape(400, 8) % 10
+    if rule.kind in ("dirichlet", "pathological", "shards"):
+        with pytest.raises(RequestError, match=f"partition {rule.kind} deals by the one label of a sample"):
+            deal(rule, labels, 12, 0)
+        return
+    np.testing.assert_array_equal(np.sort(np.concatenate(deal(rule, labels, 12, 0))), np.arange(400))

@@ -3,10 +3,11 @@
 A deal is a list of index arrays, one per client: sorted, disjoint and together all samples. Every rule draws
 from one generator, so all methods under one root seed meet the same deal. No torch here.
 
-Read `rule.py` first (the protocol), then one rule a file: `iid`; label skew by `dirichlet`, `pathological` and
-`shards`; skew of sizes alone by `quantity_skew`. `label_mix.py` measures what came of it.
+Read `rule.py` first (the protocol), then one rule a file: `iid` and `contiguous`; label skew by `dirichlet`,
+`pathological` and `shards`; skew of sizes alone by `quantity_skew`. `label_mix.py` measures what came of it.
 """
 
+from testbed.learning.partition.contiguous import ContiguousPartition
 from testbed.learning.partition.dirichlet import DirichletPartition
 from testbed.learning.partition.iid import IidPartition
 from testbed.learning.partition.label_mix import label_distance, label_histogram
@@ -16,6 +17,7 @@ from testbed.learning.partition.rule import IntArray, Partition
 from testbed.learning.partition.shards import ShardsPartition
 
 __all__ = [
+    "ContiguousPartition",
     "DirichletPartition",
     "IidPartition",
     "IntArray",

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from testbed.errors import RequestError
-from testbed.learning.partition.rule import IntArray, members_of_classes, require_samples
+from testbed.learning.partition.rule import IntArray, members_of_classes, require_one_label, require_samples
 from testbed.settings import Part
 
 __all__ = ["DirichletPartition"]
@@ -37,6 +37,7 @@ class DirichletPartition(Part):
 
     def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
         """Return the deal; see `Partition.deal`."""
+        require_one_label(labels, self.kind)
         require_samples(len(labels), num_clients, self.min_samples)
         classes = [rng.permutation(members) for members in members_of_classes(labels)]
         cuts = self._draw_cuts(np.array([len(members) for members in classes]), num_clients, rng)

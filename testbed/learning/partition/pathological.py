@@ -4,7 +4,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from testbed.errors import RequestError
-from testbed.learning.partition.rule import IntArray, members_of_classes, require_samples
+from testbed.learning.partition.rule import IntArray, members_of_classes, require_one_label, require_samples
 from testbed.settings import Part
 
 __all__ = ["PathologicalPartition"]
@@ -31,6 +31,7 @@ class PathologicalPartition(Part):
 
     def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
         """Return the deal; see `Partition.deal`."""
+        require_one_label(labels, self.kind)
         require_samples(len(labels), num_clients, 1)
         classes = [rng.permutation(members) for members in members_of_classes(labels)]
         holders = self._holders(len(classes), num_clients)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from testbed.errors import RequestError
 
-__all__ = ["IntArray", "Partition", "members_of_classes", "require_samples"]
+__all__ = ["IntArray", "Partition", "members_of_classes", "require_one_label", "require_samples"]
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
@@ -20,7 +20,8 @@ class Partition(Protocol):
 
         Parameters
         ----------
-        labels : (num_samples,) class of each sample.
+        labels : (num_samples,) class of each sample; of language (num_samples, T) token by token, and a rule that goes
+            by classes refuses it (`require_one_label`).
         num_clients : at least 1.
         rng : the stream of the partition.
 
@@ -29,6 +30,20 @@ class Partition(Protocol):
         RequestError : the rule cannot serve every client.
         """
         ...
+
+
+def require_one_label(labels: IntArray, rule: str) -> None:
+    """Refuse data whose samples have a label a token.
+
+    Raises
+    ------
+    RequestError : names the rule and those that serve.
+    """
+    if labels.ndim > 1:
+        raise RequestError(
+            f"partition {rule} deals by the one label of a sample, and windows of tokens have one a token: use iid, "
+            "contiguous or quantity-skew"
+        )
 
 
 def members_of_classes(labels: IntArray) -> list[IntArray]:

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import PositiveInt
 
-from testbed.learning.partition.rule import IntArray, require_samples
+from testbed.learning.partition.rule import IntArray, require_one_label, require_samples
 from testbed.settings import Part
 
 __all__ = ["ShardsPartition"]
@@ -28,6 +28,7 @@ class ShardsPartition(Part):
 
     def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
         """Return the deal; see `Partition.deal`."""
+        require_one_label(labels, self.kind)
         require_samples(len(labels), num_clients, self.shards_per_client)
         shuffled = rng.permutation(len(labels))
         by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]

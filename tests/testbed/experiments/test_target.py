@@ -13,7 +13,16 @@ curves = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
 @pytest.mark.parametrize(
     "text",
-    ["accuracy>=0.8", "loss<0.5", "client_accuracy_p10>0.25", "accuracy_class_7<=1", "perplexity<=12", "loss_mean<2"],
+    [
+        "accuracy>=0.8",
+        "loss<0.5",
+        "client_accuracy_p10>0.25",
+        "accuracy_class_7<=1",
+        "perplexity<=6.5",
+        "loss_mean<1.7",
+        "perplexity_region_0<=6.5",
+        "accuracy_mean>=0.4",
+    ],
 )
 def test_a_target_is_written_as_it_was_read(text: str) -> None:
     assert str(parse_target(text)) == text
@@ -25,6 +34,9 @@ def test_a_target_is_written_as_it_was_read(text: str) -> None:
         ("acuracy>=0.8", "did you mean 'accuracy'"),
         ("accuracy=0.8", "write a metric"),
         ("accuracy>=80", "fraction between 0 and 1"),
+        ("accuracy_mean>=80", "fraction between 0 and 1"),
+        ("perplexitty<=6", "did you mean 'perplexity'"),
+        ("tokens_mean<=6", "unknown metric"),
         ("loss<=nan", "not a number"),
         ("loss<=low", "not a number"),
         ("0.8", "write a metric"),

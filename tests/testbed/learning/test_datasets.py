@@ -45,6 +45,30 @@ def test_arrays_that_do_not_fit_together_are_refused(changes, complaint):
         small(**changes)
 
 
+def text(**changes: object) -> Dataset:
+    tokens = np.arange(12).reshape(4, 3) % 5
+    fields = {"train_inputs": tokens, "train_labels": tokens, "test_inputs": tokens, "test_labels": tokens}
+    return small(**({**fields, "num_classes": 5} | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"train_inputs": np.zeros((4, 3), np.float32)}, "train tokens need one label each, both int64"),
+        ({"test_labels": np.zeros((4, 2), np.int64)}, "test tokens need one label each"),
+        ({"test_labels": np.zeros((0, 3), np.int64), "test_inputs": np.zeros((0, 3), np.int64)}, "at least one"),
+        ({"train_inputs": np.full((4, 3), 5)}, "train tokens must be 0 to 4, found 5 to 5"),
+        ({"train_labels": np.full((4, 3), -1)}, "train labels must be 0 to 4, found -1 to -1"),
+        ({"test_inputs": np.zeros((4, 3), np.float32), "test_labels": np.zeros(4, np.int64)}, "one a sample, or one"),
+        ({"train_labels": np.zeros((4, 3, 2), np.int64)}, "float32"),
+    ],
+)
+def test_windows_of_tokens_that_do_not_fit_together_are_refused(changes: dict[str, object], complaint: str) -> None:
+    assert text().is_language and not small().is_language
+    with pytest.raises(RequestError, match=f"data set 'small'.*{complaint}"):
+        text(**changes)
+
+
 def test_a_data_set_cannot_be_written_and_the_callers_array_still_can():
     inputs = np.zeros((4, 2), np.float32)
     dataset = small(train_inputs=inputs)

@@ -4,17 +4,38 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
+from testbed.errors import RequestError
+from testbed.learning.datasets import Dataset
+from testbed.learning.datasets.digits import DigitsDataset
 from testbed.learning.evaluation import Evaluator
 from testbed.learning.jobs import Jobs
 from testbed.learning.kernels.none import NoKernel
 from testbed.learning.kernels.protocol import EvaluationOutput, Kernel
 from testbed.learning.kernels.serial import SerialKernel
-from testbed.learning.metrics import client_accuracies, evaluation_metrics
+from testbed.learning.metrics import check_metric, client_accuracies, evaluation_metrics
+from testbed.learning.optimizer import OptimizerSettings
 from testbed.learning.placement.inline import InlinePlacement
 from testbed.learning.task import LearningTask
 from testbed.records import Recorder
+
+
+def tokens(num_windows: int) -> np.ndarray:
+    return np.random.default_rng(num_windows).integers(0, 5, size=(num_windows, 6))
+
+
+class Bigram(nn.Module):
+    """Scores of the next token by the token before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(5, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.table(x)
+        return scores
 
 
 class Watched:
@@ -165,3 +186,92 @@ def test_whoever_asks_for_the_current_version_shares_its_evaluation_with_the_gri
     accuracy = output.num_correct.sum() / output.num_samples.sum()
     assert watched.accuracies()[0.0] == (0, accuracy)
     assert watched.accuracies()[10.0] != (0, accuracy)
+
+
+# -- views and language ------------------------------------------------------------------------------------------------
+
+
+def by_metric(records: Recorder) -> dict[tuple[float, str], float]:
+    return {(row["time_s"], row["metric"]): row["value"] for row in records.rows("evaluation")}
+
+
+def test_a_view_is_evaluated_like_a_version_of_its_own_and_shares_what_is_the_same_vector(watched: Watched) -> None:
+    watched.evaluator.views = ["mean", "worker_0"]
+    size = watched.task.layout.size
+    main, other = (np.random.default_rng(k).normal(size=size).astype(np.float32) for k in (0, 1))
+    watched.evaluator.commit(0, 0.0, main, {"mean": other, "worker_0": main})
+    watched.evaluator.commit(1, 30.0, other, {"mean": main, "worker_0": other})
+    assert watched.jobs.num_outstanding == 2
+    watched.evaluator.close()
+    found = by_metric(watched.records)
+    for name in ("loss", "accuracy"):
+        assert found[20.0, name] == found[20.0, f"{name}_worker_0"] == found[30.0, f"{name}_mean"]
+        assert found[20.0, f"{name}_mean"] == found[30.0, name] != found[20.0, name]
+    assert not any("perplexity" in metric or "class_0_" in metric for _, metric in found)
+    assert sum(row["num_jobs"] for row in watched.records.rows("chunk")) == 4
+    with pytest.raises(ValueError, match="read-only"):
+        main[0] = 1.0
+
+
+def test_the_views_of_a_version_are_those_that_the_world_stated(watched: Watched) -> None:
+    state = watched.task.initial_state()
+    with pytest.raises(ValueError, match="the world stated"):
+        watched.evaluator.commit(0, 0.0, state, {"mean": state})
+    watched.evaluator.views = ["mean"]
+    with pytest.raises(ValueError, match="the world stated"):
+        watched.evaluator.commit(0, 0.0, state)
+    for names in (["mean", "mean"], ["class_3"], ["Mean"], [""]):
+        with pytest.raises(ValueError, match="names of their own"):
+            watched.evaluator.views = names
+
+
+def test_a_series_of_a_view_is_there_while_the_run_goes_on(watched: Watched) -> None:
+    watched.evaluator.views = ["mean"]
+    state = watched.task.initial_state()
+    watched.evaluator.commit(0, 0.0, state, {"mean": state + 1})
+    times_s, losses = watched.evaluator.series("loss_mean", 20.0)
+    assert times_s == [0.0, 10.0, 20.0]
+    assert len(set(losses)) == 1
+    watched.evaluator.close()
+
+
+def test_language_is_judged_by_token_and_perplexity_is_the_exponential_of_the_loss() -> None:
+    data = Dataset(
+        name="walk", num_classes=5, train_inputs=tokens(3), train_labels=tokens(4)[:3], test_inputs=tokens(7),
+        test_labels=tokens(8)[:7],
+    )  # fmt: skip
+    task = LearningTask(Bigram(), data, OptimizerSettings(learning_rate=0.1), batch_width=2)
+    records = Recorder()
+    jobs = Jobs(SerialKernel(), InlinePlacement(), lambda: 0.0, 5.0, records)
+    evaluator = Evaluator(jobs, task, np.ones((1, 5), np.int64), 10.0, 5.0, records)
+    evaluator.views = ["mean"]
+    state = task.initial_state()
+    evaluator.commit(0, 0.0, state, {"mean": np.zeros_like(state)})
+    evaluator.close()
+    found = {metric: value for (_, metric), value in by_metric(records).items()}
+    table = state.reshape(5, 5).astype(np.float64)
+    chances = np.exp(table) / np.exp(table).sum(axis=1, keepdims=True)
+    inputs, labels = data.test_inputs.reshape(-1), data.test_labels.reshape(-1)
+    assert found["loss"] == pytest.approx(-np.log(chances[inputs, labels]).mean(), rel=1e-6)
+    assert found["perplexity"] == pytest.approx(np.exp(found["loss"]), rel=1e-12)
+    assert found["accuracy"] == pytest.approx((table.argmax(axis=1)[inputs] == labels).mean())
+    assert found["perplexity_mean"] == pytest.approx(5.0, rel=1e-6)  # as good as a guess
+    assert set(found) == {f"{name}{view}" for name in ("accuracy", "loss", "perplexity") for view in ("", "_mean")}
+    assert evaluator.latest_loss is None  # the grid is closed
+
+
+def test_a_metric_is_known_exactly_if_a_run_on_the_data_records_it() -> None:
+    text = Dataset(
+        name="walk", num_classes=5, train_inputs=tokens(3), train_labels=tokens(3), test_inputs=tokens(7),
+        test_labels=tokens(7),
+    )  # fmt: skip
+    digits = DigitsDataset().load(None)
+    for data, known, unknown in (
+        (text, ["loss", "perplexity", "accuracy", "perplexity_mean"], ["client_accuracy_p10", "accuracy_class_1"]),
+        (digits, ["loss", "accuracy", "client_accuracy_p10", "accuracy_class_9", "loss_mean"], ["perplexity"]),
+    ):
+        for metric in known:
+            check_metric(metric, data, ["mean"])
+        for metric in [*unknown, "loss_worker"]:
+            with pytest.raises(RequestError, match="unknown metric"):
+                check_metric(metric, data, ["mean"])
