@@ -41,6 +41,8 @@ class Purpose(IntEnum):
     DATA_SPLIT = 13
     CSI_ERROR = 14
     PHASE_ERROR = 15
+    BANDWIDTH = 16
+    JITTER = 17
 
 
 def stream(root_seed: int, purpose: Purpose, *ids: int) -> np.random.Generator:
