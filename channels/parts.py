@@ -6,12 +6,15 @@ __all__ = ["PARTS", "PROTOCOLS"]
 
 # What a part of a kind must have, whoever brings it: kind -> module:protocol.
 PROTOCOLS: Final[dict[str, str]] = {
+    "bandwidth": "channels.wan.bandwidth:Bandwidth",
     "codec": "channels.codecs.codec:Codec",
+    "collective": "channels.wan.collectives.plan:Collective",
     "downlink": "channels.downlink:Downlink",
     "fading": "channels.fading:Fading",
     "noise": "channels.noise:Noise",
     "path-loss": "channels.path_loss:PathLoss",
     "shadowing": "channels.shadowing:Shadowing",
+    "topology": "channels.wan.topology:Topology",
 }
 
 PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -95,6 +98,59 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "top-k": (
             "channels.codecs.top_k:TopKCodec",
             "the largest entries and their indices (Aji and Heafield, EMNLP 2017)",
+        ),
+    },
+    "bandwidth": {
+        "constant": ("channels.wan.bandwidth:ConstantBandwidth", "the link's own capacity all the time (limit case)"),
+        "gilbert-elliott": (
+            "channels.wan.gilbert_elliott:GilbertElliottBandwidth",
+            "good or bad, with random times in each state (Gilbert 1960, Elliott 1963)",
+        ),
+        "steps": (
+            "channels.wan.bandwidth:StepsBandwidth",
+            "fractions of the capacity from stated times on (our choice)",
+        ),
+        "trace": (
+            "channels.wan.bandwidth_trace:TraceBandwidth",
+            "a measured bandwidth from a file, or from a log in a zip file",
+        ),
+    },
+    "topology": {
+        "cloud": (
+            "channels.wan.measured:CloudTopology",
+            "cloud regions, measured latency and throughput, from the data folder (Jain et al. 2023)",
+        ),
+        "graphml": (
+            "channels.wan.graphml:GraphmlTopology",
+            "a backbone of the Internet Topology Zoo, or your own file (Knight et al. 2011)",
+        ),
+        "links": ("channels.wan.link_list:LinksTopology", "nodes and links that the scenario lists (our choice)"),
+        "mesh": (
+            "channels.wan.full_mesh:MeshTopology",
+            "named regions, each pair with a link by its round trip; preset four-clouds (our choice)",
+        ),
+        "pings": (
+            "channels.wan.measured:PingsTopology",
+            "cities with measured round trips, from the data folder (WonderNetwork 2018)",
+        ),
+        "uniform": ("channels.wan.full_mesh:UniformTopology", "every pair of regions alike (limit case)"),
+    },
+    "collective": {
+        "hierarchical": (
+            "channels.wan.collectives.hierarchical:HierarchicalCollective",
+            "rings inside groups, a ring of their leaders, and back (our choice)",
+        ),
+        "ring": (
+            "channels.wan.collectives.ring:RingCollective",
+            "shares passed round 2 (M - 1) times, in the best order (Patarasuk and Yuan 2009)",
+        ),
+        "star": (
+            "channels.wan.collectives.star:StarCollective",
+            "everything to a hub and back (textbook)",
+        ),
+        "tree": (
+            "channels.wan.collectives.tree:TreeCollective",
+            "up and down a binomial tree (textbook)",
         ),
     },
 }

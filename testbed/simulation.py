@@ -6,7 +6,7 @@ waits for what.
 """
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -54,7 +54,7 @@ class Simulation:
         self._finished = self.env.event()
         # Only those that go on: what a process returned may be a whole model, and is its reader's to keep.
         self._processes: dict[simpy.Process, str] = {}
-        self._expected_waits: dict[simpy.Event, str] = {}
+        self._expected_waits: dict[simpy.Event, str | Callable[[], str]] = {}
 
     @property
     def now_s(self) -> float:
@@ -81,8 +81,11 @@ class Simulation:
     def _end(self, process: simpy.Event) -> None:
         del self._processes[process]  # type: ignore[arg-type]  # it is one
 
-    def event(self, description: str) -> simpy.Event:
-        """Return a new event; the description says, in a deadlock report, what its waiters wait for."""
+    def event(self, description: str | Callable[[], str]) -> simpy.Event:
+        """Return a new event; the description says, in a deadlock report, what its waiters wait for.
+
+        A function is asked when the report is written.
+        """
         event = self.env.event()
         self._expected_waits[event] = description
         event.callbacks.append(self._forget)
@@ -143,4 +146,5 @@ class Simulation:
             return word.join(self._describe(event) for event in target._events if not event.processed)
         if isinstance(target, simpy.Process) and target in self._processes:
             return f"the end of {self._processes[target]}"
-        return self._expected_waits.get(target) or repr(target)
+        description = self._expected_waits.get(target)
+        return (description() if callable(description) else description) or repr(target)

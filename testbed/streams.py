@@ -42,6 +42,8 @@ class Purpose(IntEnum):
     CSI_ERROR = 14
     PHASE_ERROR = 15
     MINIBATCH = 16
+    BANDWIDTH = 17
+    JITTER = 18
 
 
 def stream(root_seed: int, purpose: Purpose, *ids: int) -> np.random.Generator:

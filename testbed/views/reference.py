@@ -34,9 +34,11 @@ scenario, by `make reference`; do not edit it. How they are written is on the pa
 # How the name of a setting ends -> unit; the first that fits.
 _UNITS: Final = {
     r"bytes_per_s": "byte/s",
+    r"bit_per_s": "bit/s",
     r"flop_per_s": "FLOP/s",
     r"w_per_hz": "W/Hz",
     r"j_per_use": "J",
+    r"j_per_gbyte": "J/GB",
     r"db(_at_1_m)?": "dB",
     r"bytes": "byte",
     r"hz": "Hz",

@@ -1,0 +1,31 @@
+"""The wide-area network between regions: links, topologies, flows that share, collectives.
+
+A reader meets `network.Network` first (transfers and all-reduces between regions, on the clock) and its settings
+`NetworkSettings`; then `fair_share.fill`, how concurrent flows divide links among them.
+
+Read `link` (one link), `bandwidth` (how its capacity varies; `gilbert_elliott`, `bandwidth_trace`, `trace_formats`),
+`topology` (which links there are; `full_mesh`, `graphml`, `measured`, `link_list`) and `routing`; then `fair_share` and
+`flow_engine`, both without a clock; then where time passes: `traffic` and `network`. `faults` takes links and nodes
+down; `collectives` says who sends what to whom in an all-reduce. What files are read comes through `data_folder`.
+"""
+
+__all__ = [
+    "bandwidth",
+    "bandwidth_trace",
+    "collectives",
+    "data_folder",
+    "fair_share",
+    "faults",
+    "flow_engine",
+    "full_mesh",
+    "gilbert_elliott",
+    "graphml",
+    "link",
+    "link_list",
+    "measured",
+    "network",
+    "routing",
+    "topology",
+    "trace_formats",
+    "traffic",
+]
