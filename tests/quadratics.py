@@ -89,7 +89,7 @@ def document(algorithm: dict[str, Any], steps: int, num_regions: int = 2) -> dic
         "run": {"horizon_rounds": steps, "evaluation_interval_rounds": 1},
         "data": {"dataset": "digits", "partition": "iid"},
         "model": {"kind": "mlp", "hidden": [2]},
-        "training": {"learning_rate": ETA, "local_steps": 1, "batch_size": 1},
+        "training": {"learning_rate": ETA, "batch_size": 1},
         "virtual": {"parameters": 1, "tokens_per_step": 1},
         "regions": {
             "count": num_regions,

@@ -1,8 +1,8 @@
 """What a scenario of regions states beyond data, model and training."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from channels.wan.network import NetworkSettings
+from channels.wan.settings import NetworkSettings
 from pydantic import Field, PositiveFloat
 
 from testbed.devices.availability import Availability, FaultSettings
@@ -32,6 +32,8 @@ class VirtualSize(Settings):
 
 class RegionsSettings(Settings):
     """The tables `[regions]`, `[network]`, `[virtual]`, `[availability]`, `[[fault]]` and the selected algorithm."""
+
+    trains_in_segments: ClassVar[bool] = True  # its methods say how many steps a job has
 
     regions: FleetSettings  # a region is a device of this fleet
     network: NetworkSettings

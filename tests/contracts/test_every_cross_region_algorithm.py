@@ -25,7 +25,7 @@ FAULTY: dict[str, Any] = {
     "step_jitter": 0.2,
     "availability": {"kind": "bernoulli-blocks", "probability": 0.9, "block_s": 5.0},
     "fault": [{"device": 1, "start_s": 6.0, "end_s": 14.0}],
-    "network__fault": [{"source": "region-0", "target": "region-1", "start_s": 10.0, "end_s": 20.0}],
+    "network__fault": [{"link": ["region-0", "region-1"], "start_s": 10.0, "end_s": 20.0}],
 }
 
 

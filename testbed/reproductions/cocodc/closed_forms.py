@@ -143,6 +143,7 @@ def _run(bit_per_s: float, method: str, settings: Mapping[str, Any], num_steps: 
     """Return a run of that many steps in which nothing is trained."""
     scenario = Scenario.load("cocodc").set("run.kernel", "none").set("run.horizon_rounds", num_steps)
     scenario = scenario.set("run.evaluation_interval_rounds", num_steps)
+    scenario = scenario.set("training.decay", "none").set("training.warmup_steps", 0)
     links = {"kind": "uniform", "capacity_bit_per_s": bit_per_s, "delay_s": _DELAY_S}
     scenario = scenario.set("network.topology", links).set("virtual.parameters", _PARAMETERS)
     scenario = scenario.set("algorithm.kind", method)
