@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from testbed import catalogue
@@ -303,11 +304,13 @@ def _watcher(
 
 @contextmanager
 def torch_threads(num_threads: int) -> Iterator[None]:
-    """Use that many intra-op threads inside: the bytes of a run depend on them."""
+    """Use that many threads inside, in torch and in NumPy's products: the bytes of a run depend on them."""
     before = torch.get_num_threads()
     torch.set_num_threads(num_threads)
     try:
-        yield
+        # Several threads of a busy machine also take ten times as long for a norm as one does.
+        with threadpool_limits(limits=num_threads, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 
