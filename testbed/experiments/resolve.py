@@ -140,7 +140,7 @@ class TrainingSettings(Settings):
     federation, whose jobs keep the rate of the version they start from, and steps where every step is a version.
     """
 
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    optimizer: Literal["sgd", "adamw"] = "sgd"  # how a step is made
     learning_rate: PositiveFloat | dict[str, PositiveFloat]  # the peak, where there is a warm-up or a decay
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of sgd
     weight_decay: Annotated[float, Field(ge=0)] = 0.0  # added to the gradient by sgd, apart from it with adamw
@@ -151,9 +151,9 @@ class TrainingSettings(Settings):
     decay: Decay = "none"  # how the rate falls after that: none, cosine, linear
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1  # of the peak, where a decay ends
     total_steps: PositiveInt | None = None  # where a decay ends; run.horizon_rounds if not set
-    local_steps: PositiveInt | None = None
-    local_epochs: PositiveInt | None = None
-    batch_size: PositiveInt | Literal["full"]
+    local_steps: PositiveInt | None = None  # steps of a job
+    local_epochs: PositiveInt | None = None  # or its passes over the client's data
+    batch_size: PositiveInt | Literal["full"]  # samples of a step, or all that the client has
 
     @model_validator(mode="after")
     def _check(self) -> "TrainingSettings":

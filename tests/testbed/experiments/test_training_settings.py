@@ -144,6 +144,15 @@ def test_a_world_finds_the_data_folder_and_what_it_read_is_in_the_record(tmp_pat
         workload.add_sources({"links.csv": "cd"})
 
 
+def test_a_world_whose_versions_leap_over_the_last_round_ends_there() -> None:
+    """Where every step is a version, not every step need be published."""
+    for version, ended in ((2, False), (3, True), (5, True)):
+        experiment = small_experiment(run__horizon_rounds=3)
+        workload = experiment.workload
+        workload.watch(version, 0.0, workload.initial_state)
+        assert experiment.simulation.finished == ended
+
+
 def test_a_diverged_perplexity_is_infinite_and_no_error() -> None:
     from testbed.learning.kernels.protocol import EvaluationOutput
 
