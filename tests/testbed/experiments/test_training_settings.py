@@ -9,7 +9,7 @@ import pytest
 from small import small_experiment, small_scenario
 
 from testbed.errors import RequestError
-from testbed.experiments.resolve import TrainingSettings
+from testbed.experiments.training_settings import TrainingSettings
 from testbed.experiments.run import Progress, prepare
 from testbed.learning.metrics import main_metrics
 
