@@ -75,7 +75,11 @@ class GroupingProblem:
             raise ValueError(f"label_histograms must be ({num_clients}, num_classes), got {np.shape(histograms)}")
         if not (np.all(np.isfinite(times)) and np.all(times > 0)):
             raise ValueError(f"training_times_s must be positive and finite, got {times}")
-        if not (np.all(sizes > 0) and np.allclose(histograms.sum(axis=1), sizes, rtol=1e-9, atol=0) and np.all(histograms >= 0)):
+        if not (
+            np.all(sizes > 0)
+            and np.allclose(histograms.sum(axis=1), sizes, rtol=1e-9, atol=0)
+            and np.all(histograms >= 0)
+        ):
             raise ValueError(
                 "every client needs at least one sample, and its label histogram must sum to its data size"
             )

@@ -9,18 +9,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Any, Final, Protocol
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from testbed import catalogue
 from testbed.errors import RequestError, unknown_name
 from testbed.experiments.overrides import Override, apply_overrides
 from testbed.experiments.target import DEFAULT_RULE, Rule, parse_target
+from testbed.experiments.training_settings import TrainingSettings
 from testbed.learning.datasets.dataset import DatasetSource
-from testbed.learning.learning_rate import Decay, LearningRate
 from testbed.learning.models.architecture import Architecture
-from testbed.learning.optimizer import OptimizerSettings
 from testbed.learning.partition import Partition
 from testbed.settings import Bytes, PositiveSeconds, Seconds, Settings, component, validated
 
@@ -124,85 +123,6 @@ class DataSettings(Settings):
 
     dataset: Annotated[DatasetSource, component("dataset")]  # what is learnt from
     partition: Annotated[Partition, component("partition")]  # how its training samples are dealt to the clients
-
-
-_Beta = Annotated[float, Field(ge=0, lt=1)]
-_ONE_LENGTH: Final = "set exactly one of local_steps and local_epochs"
-_OF_ADAMW: Final = ("betas", "epsilon")
-_OF_SCHEDULE: Final = ("warmup_steps", "decay", "final_fraction", "total_steps")
-
-
-class TrainingSettings(Settings):
-    """`[training]`: one client's job, the same for every method.
-
-    `learning_rate` is one number for all methods or a table of one number per method, as tuned for the scenario;
-    setting a number replaces the table. Steps of a schedule are what the world counts versions in: global versions in a
-    federation, whose jobs keep the rate of the version they start from, and steps where every step is a version.
-    """
-
-    optimizer: Literal["sgd", "adamw"] = "sgd"  # of local steps
-    learning_rate: PositiveFloat | dict[str, PositiveFloat]  # the peak, where there is a warm-up or a decay
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of sgd
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # added to the gradient by sgd, apart from it with adamw
-    betas: tuple[_Beta, _Beta] | None = None  # of adamw: (0.9, 0.999) if not set
-    epsilon: PositiveFloat | None = None  # of adamw: 1e-8 if not set
-    clip_norm: PositiveFloat | None = None  # the largest Euclidean norm of a gradient; none: it is not clipped
-    warmup_steps: NonNegativeInt = 0  # steps over which the rate rises to the peak
-    decay: Decay = "none"  # how the rate falls after that: none, cosine, linear
-    final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1  # of the peak, where a decay ends
-    total_steps: PositiveInt | None = None  # where a decay ends; run.horizon_rounds if not set
-    local_steps: PositiveInt | None = None  # optimiser steps of one job
-    local_epochs: PositiveInt | None = None  # instead of steps: passes over the client's samples
-    batch_size: PositiveInt | Literal["full"]  # samples of one step; full: all of the client's
-
-    @model_validator(mode="after")
-    def _check(self) -> "TrainingSettings":
-        if self.local_steps is not None and self.local_epochs is not None:
-            raise RequestError(_ONE_LENGTH)
-        if self.optimizer == "adamw" and self.momentum:
-            raise RequestError("momentum belongs to sgd; adamw has betas")
-        if self.optimizer == "sgd" and (self.betas is not None or self.epsilon is not None):
-            raise RequestError("betas and epsilon belong to adamw; sgd has momentum")
-        return self
-
-    def check_length(self, *, trains_in_segments: bool) -> None:
-        """Refuse a length of jobs where methods say it themselves, and none where they do not."""
-        planned = self.local_steps is not None or self.local_epochs is not None
-        if planned and trains_in_segments:
-            raise RequestError("training: methods of this world count steps themselves: no local_steps or local_epochs")
-        if not planned and not trains_in_segments:
-            raise RequestError(f"training: {_ONE_LENGTH}")
-
-    def optimizer_settings(self, learning_rate: float) -> OptimizerSettings:
-        """Return how a step is made, at this learning rate."""
-        stated = {"betas": self.betas, "epsilon": self.epsilon, "clip_norm": self.clip_norm}
-        return OptimizerSettings(
-            kind=self.optimizer,
-            learning_rate=learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            **{name: value for name, value in stated.items() if value is not None},
-        )
-
-    def schedule(self, learning_rate: float, horizon_rounds: int | None) -> LearningRate:
-        """Return the rate of every step, with this peak; see `LearningRate` for what is refused."""
-        total_steps = horizon_rounds if self.total_steps is None else self.total_steps
-        return LearningRate(learning_rate, self.warmup_steps, self.decay, self.final_fraction, total_steps)
-
-    def document(self, learning_rate: float, horizon_rounds: int | None) -> dict[str, Any]:
-        """Return what can change a result, defaults written out; what is not asked for is not stated."""
-        optimizer = self.optimizer_settings(learning_rate)
-        stated = self.model_dump(exclude={*_OF_ADAMW, "clip_norm", *_OF_SCHEDULE}) | {"learning_rate": learning_rate}
-        if self.optimizer == "adamw":
-            stated |= {"betas": list(optimizer.betas), "epsilon": optimizer.epsilon}
-        if self.clip_norm is not None:
-            stated["clip_norm"] = self.clip_norm
-        schedule = self.schedule(learning_rate, horizon_rounds)
-        if not schedule.is_constant:
-            stated |= {"warmup_steps": self.warmup_steps, "decay": self.decay}
-        if self.decay != "none":
-            stated |= {"final_fraction": self.final_fraction, "total_steps": schedule.total_steps}
-        return stated
 
 
 class WorldSettings(Protocol):

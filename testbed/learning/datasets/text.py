@@ -28,7 +28,7 @@ TRAIN_FRACTION: Final = 0.9
 class TextSettings(Part):
     """The settings of every data set of text; 256 test windows of 64 tokens take a small model 0.1 to 0.2 s."""
 
-    tokenizer: Annotated[Tokenizer, component("tokenizer")] = "char"  # type: ignore[assignment]  # learns from training text
+    tokenizer: Annotated[Tokenizer, component("tokenizer")] = "char"  # type: ignore[assignment]  # cuts the text
     context: PositiveInt = 64  # tokens of a window
     stride: PositiveInt | None = None  # tokens between the beginnings of training windows; none: context, no overlap
     max_test_windows: PositiveInt = 256  # test windows that are kept

@@ -9,7 +9,7 @@ import pytest
 from small import small_experiment, small_scenario
 
 from testbed.errors import RequestError
-from testbed.experiments.resolve import TrainingSettings
+from testbed.experiments.training_settings import TrainingSettings
 from testbed.experiments.run import Progress, prepare
 from testbed.learning.metrics import main_metrics
 
@@ -142,6 +142,15 @@ def test_a_world_finds_the_data_folder_and_what_it_read_is_in_the_record(tmp_pat
     assert workload.sources == {**data.sources, "links.csv": "ab"}
     with pytest.raises(RequestError, match=r"two different files named 'links\.csv'"):
         workload.add_sources({"links.csv": "cd"})
+
+
+def test_a_world_whose_versions_leap_over_the_last_round_ends_there() -> None:
+    """Where every step is a version, not every step need be published."""
+    for version, ended in ((2, False), (3, True), (5, True)):
+        experiment = small_experiment(run__horizon_rounds=3)
+        workload = experiment.workload
+        workload.watch(version, 0.0, workload.initial_state)
+        assert experiment.simulation.finished == ended
 
 
 def test_a_diverged_perplexity_is_infinite_and_no_error() -> None:

@@ -113,6 +113,26 @@ def test_what_is_no_window_of_tokens_and_heads_that_do_not_divide_the_width_are_
         Gpt(width=10)
 
 
+class Blend(torch.nn.Module):
+    """Scores that depend on the other windows, or of another shape."""
+
+    def __init__(self, share: float, drop: int = 0) -> None:
+        super().__init__()
+        self.table, self.share, self.drop = torch.nn.Embedding(200, 200), share, drop
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.table(x)
+        return (scores + self.share * scores.mean(dim=0))[:, self.drop :]
+
+
+def test_what_a_forward_does_with_windows_is_observed_and_scores_of_another_shape_are_refused() -> None:
+    data = PydocTopicsDataset(context=16, max_test_windows=40).load(None)
+    settings = OptimizerSettings(learning_rate=1e-2)
+    assert [LearningTask(Blend(share), data, settings, 4).traits.mixes_samples for share in (0.0, 0.5)] == [False, True]
+    with pytest.raises(RequestError, match=r"scores of shape \(4, 15, 200\), expected \(4, 16, "):
+        LearningTask(Blend(0.0, drop=1), data, settings, 4)
+
+
 def test_it_learns_text_and_the_batched_kernel_computes_it_one_job_at_a_time() -> None:
     data = PydocTopicsDataset(context=16, max_test_windows=40).load(None)
     model = Gpt(width=32, num_blocks=2).build(data.input_shape, data.num_classes, 0)
