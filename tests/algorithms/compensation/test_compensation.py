@@ -116,7 +116,7 @@ def test_without_strength_every_form_is_the_carry_exactly(seed: int) -> None:
 
 @given(seed=seeds, strength=strengths)
 def test_without_a_gap_training_goes_on_as_if_nothing_had_arrived(seed: int, strength: float) -> None:
-    local, sent = np.random.default_rng(seed).normal(size=(2, 4)).astype(np.float32)
+    local, sent = np.random.default_rng(seed).normal(size=(2, 4))
     for form in (ConstantCurvature, NormCurvature, RateCurvature):
         assert form(strength=strength).apply(local, sent, sent, FLIGHT).tobytes() == local.tobytes()
     blended = Blend(alpha=0.5).apply(local, sent, sent, FLIGHT)

@@ -42,6 +42,10 @@ def test_the_worked_examples_of_how_many_and_how_far_apart(utilisation, transfer
     assert slots.oversubscribed == (4 * transfer_s > 100)
 
 
+def test_a_network_that_is_not_oversubscribed_gets_the_formula_even_where_its_floors_load_it_fully() -> None:
+    assert slots_for(4, 100, 1.0, 1.0, 2.49) == Slots(40, 2)
+
+
 def test_an_oversubscribed_network_gets_slots_as_far_apart_as_a_transfer_takes() -> None:
     assert slots_for(4, 100, 0.4, 1.0, 60.0) == Slots(4, 60, oversubscribed=True)
     assert slots_for(4, 100, 0.4, 1.0, 36.69) == Slots(4, 37, oversubscribed=True)
@@ -112,6 +116,12 @@ def test_slots_that_do_not_go_with_the_run_are_refused(schedule, message) -> Non
         schedule.start(3, 12, 4)
 
 
+def test_a_fragment_may_go_again_after_the_step_after_which_it_was_applied() -> None:
+    calendar = FixedSlots(num_syncs=3).start(1, 6, 2)
+    assert lived(calendar, 8, 2) == [(2, 0), (4, 0), (6, 0), (8, 0)]
+    assert calendar.histories[0].change.interval_steps == 2
+
+
 # -- what goes ---------------------------------------------------------------------------------------------------------
 
 
@@ -176,9 +186,25 @@ def test_after_a_renewal_the_next_slot_is_the_new_spacing_after_the_last_one() -
     calendar = AdaptiveTransmission(utilisation=0.5, memory=0).start(2, 7, 1)
     # Slots 3 apart at first; from step 7 on floor(0.5 * 7 / 1) = 3 of them, 2 apart: 6, 8, 10.
     assert [step for step, _ in lived(calendar, 12, 1)] == [3, 6, 8, 10, 12]
+    assert calendar.next_send_after(5) == 6
+    asked = AdaptiveTransmission(utilisation=0.5, memory=0).start(2, 7, 1)
+    lived(asked, 6, 1)
+    # Not 9, three after the last one: what is received by the renewal may bring a slot at 8.
+    assert asked.next_send_after(6) == 7
     faster = AdaptiveTransmission(utilisation=1, memory=0).start(1, 6, 0)
     # What is applied after step 6 itself is known from the next renewal on: floor(6 / 2) = 3 slots, 2 apart.
     assert [step for step, _ in lived(faster, 18, 0, lambda step: 2.0)] == [6, 12, 14, 16, 18]
+
+
+def test_a_renewal_knows_nothing_of_what_was_received_after_it() -> None:
+    calendar = AdaptiveTransmission(utilisation=1, memory=0).start(2, 5, 2)
+    assert calendar.sends(2) == (0,)
+    calendar.received(4, 0, np.ones(1), 2.5, 1.0)
+    assert calendar.sends(4) == (1,)
+    # Told of step 6 before anybody asked after the renewal at step 5.
+    calendar.received(6, 1, np.ones(1), 1.0, 1.0)
+    assert calendar.sends(6) == (0,)
+    assert calendar.plans == [(0, Slots(2, 2)), (5, Slots(2, 2))]
 
 
 def test_measured_times_are_forgotten_by_a_tenth_each_time() -> None:
