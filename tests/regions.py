@@ -41,8 +41,8 @@ class _Rows:
                 end_s = begin_s + round_s
                 sent = self.span(f"wan-{names[0]}-{names[1]}", "transmit", begin_s, end_s, last[source])
                 gone_s = end_s - self.delay_s
-                row = (sent, *names, "-".join(names), "all-reduce", begin_s, gone_s, bits / size, 0.0, "delivered")
-                self.flows.append(row)
+                what = (">".join(names), f"fragment {fragment}")
+                self.flows.append((sent, *names, *what, begin_s, gone_s, end_s, bits / size, 0.0, "delivered"))
                 arrived[target] = sent
             last = arrived
         self.free_s = start_s + 2 * (size - 1) * round_s
@@ -109,7 +109,7 @@ def _result(label: str, seed: int, rows: _Rows, times_s: Any, computing_s: Any, 
         (m, "h100", elapsed_s, computing_s[m], 0.0, 0.0, stalled_s[m], 700 * computing_s[m], 0.0, 70 * stalled_s[m])
         for m in range(num_regions)
     ]
-    flow = ("span_id", "source", "target", "route", "what", "start_s", "end_s", "bits", "energy_j", "outcome")
+    flow = ("span_id", "source", "target", "route", "what", "start_s", "sent_s", "end_s", "bits", "energy_j", "outcome")
     sync = ("sync", "fragment", "send_step", "apply_step", "asked_s", "start_s", "end_s", "bits", "delta_norm")
     device = ("device", "profile", "elapsed_s", "computing_s", "transmitting_s", "absent_s", "idle_s")
     tables = {

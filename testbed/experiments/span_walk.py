@@ -98,7 +98,9 @@ class SpanWalk:
         if self.kind[span_id] == "queue" or cause == NO_CAUSE:
             return cause
         role, entity = _role(self.entity[span_id]), self.entity[span_id]
-        asking = {"uplink": "group", "group": "group", "downlink": "server", "device": entity}.get(role, "")
+        asking = {"uplink": "group", "group": "group", "downlink": "server", "collective": role, "device": entity}.get(
+            role, ""
+        )
         line = self.lines.get((asking, self.start_s[span_id]), NO_CAUSE)
         # The holder before left the uplink with a span of its own; whoever was released by a device had no line.
         waited = line != NO_CAUSE and (_role(self.entity[cause]) != "device" or role == "device")

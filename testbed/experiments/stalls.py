@@ -69,9 +69,12 @@ class _Spans:
         self.transfers = Transfers(run)
         self.stalls: dict[str, list[int]] = {}
         self.released: dict[tuple[str, float], int] = {}  # (who went on, when) -> the transfer that let it
+        self.lines: dict[float, int] = {}  # when its turn came -> a collective in line
         for span_id, (entity, kind) in enumerate(zip(self.entity, self.kind, strict=True)):
             if kind == "stall":
                 self.stalls.setdefault(entity, []).append(span_id)
+            elif kind == "queue" and entity == "collective":
+                self.lines[self.end_s[span_id]] = span_id
             cause = self.cause[span_id]
             if cause != NO_CAUSE and self.transfers.is_one(cause) and not entity.startswith(("wan-", "collective")):
                 self.released[entity, self.start_s[span_id]] = cause
@@ -85,8 +88,8 @@ class _Spans:
             return [("unexplained", end_s - start_s)]
         since_s = max(start_s, self.start_s[transfer])
         parts = [(step.what, step.end_s - step.start_s) for step in self.transfers.steps(transfer, since_s, end_s)]
-        line = self.cause[transfer]
-        if line != NO_CAUSE and self.kind[line] == "queue" and since_s > start_s:
+        line = self.lines.get(self.start_s[transfer])
+        if line is not None and since_s > start_s:
             until_s, since_s = since_s, max(start_s, self.start_s[line])
             parts.append(("queue-collective", until_s - since_s))
         return [*parts, ("others", since_s - start_s)]

@@ -1,7 +1,7 @@
 """Of what the time of a transfer over the WAN was made: sending at the rate there was, and travelling.
 
-A collective is a chain of flows, each of which starts when the slowest flow of the step before has arrived. The chain
-is found from its end: what arrived at that instant, what arrived when that one started, and so on.
+A collective is a chain of flows, each of which starts when the slowest flow of the step before has arrived and released
+it. The chain is found from its end: what arrived at that instant, what released it, and so on.
 """
 
 from typing import Final
@@ -10,6 +10,7 @@ import numpy as np
 
 from testbed.experiments.blamed_path import UNEXPLAINED, Step
 from testbed.experiments.result import RunResult
+from testbed.records import NO_CAUSE
 
 __all__ = ["Transfers"]
 
@@ -24,6 +25,7 @@ class Transfers:
         self._kind: list[str] = run.column("span", "kind").tolist()
         self._start_s: list[float] = run.column("span", "start_s").tolist()
         self._end_s: list[float] = run.column("span", "end_s").tolist()
+        self._cause: list[int] = run.column("span", "cause_id").tolist()
         self._sent_s = _sent_s(run)
         self._arrived: dict[float, list[int]] = {}
         self._ended: dict[float, int] = {}
@@ -36,8 +38,11 @@ class Transfers:
 
     def is_one(self, span_id: int) -> bool:
         """Return whether a span is a collective under way or a flow, not a line."""
-        flow = self._entity[span_id].startswith("wan-") and self._kind[span_id] == "transmit"
-        return flow or (self._entity[span_id] == "collective" and self._kind[span_id] == "all-reduce")
+        all_reduce = self._entity[span_id] == "collective" and self._kind[span_id] == "all-reduce"
+        return all_reduce or self._is_flow(span_id)
+
+    def _is_flow(self, span_id: int) -> bool:
+        return self._entity[span_id].startswith("wan-") and self._kind[span_id] == "transmit"
 
     def ended_at(self, time_s: float) -> int | None:
         """Return the collective that ended at an instant [s], if one did."""
@@ -63,10 +68,17 @@ class Transfers:
                 if first_s < last_s:
                     steps.append(Step(what, entity, first_s, last_s))
                     now_s = first_s
-            own = self._last_by(begun_s, start_s) if now_s > start_s else None
+            own = self._before(own, start_s) if now_s > start_s else None
         if now_s > start_s:
             steps.append(Step(UNEXPLAINED, self._entity[span_id], start_s, now_s))
         return steps
+
+    def _before(self, flow: int, since_s: float) -> int | None:
+        """Return the flow that released another and arrived after an instant [s]."""
+        cause = self._cause[flow]
+        if cause != NO_CAUSE and self._is_flow(cause) and self._end_s[cause] > since_s:
+            return cause
+        return self._last_by(self._start_s[flow], since_s)
 
     def _is_one_instant(self, first_s: float, second_s: float) -> bool:
         """Return whether two instants differ by no more than rounding: the clock adds up what it waits."""
@@ -85,6 +97,8 @@ class Transfers:
 
 
 def _sent_s(run: RunResult) -> dict[int, float]:
-    """Return when the last bit of each flow had been sent [s], by span: there its row ends, its span on arrival."""
-    span_ids, end_s = run.column("flow", "span_id").tolist(), run.column("flow", "end_s").tolist()
-    return {int(span_id): sent_s for span_id, sent_s in zip(span_ids, end_s, strict=True)}
+    """Return when the last bit of each flow had been sent [s], by span; none where the rows do not say."""
+    if "flow" not in run.tables or "sent_s" not in run.tables["flow"].column_names:
+        return {}
+    span_ids, sent_s = run.column("flow", "span_id").tolist(), run.column("flow", "sent_s").tolist()
+    return {int(span_id): time_s for span_id, time_s in zip(span_ids, sent_s, strict=True)}

@@ -153,8 +153,10 @@ def test_spans_that_are_not_numbered_by_row_are_refused() -> None:
         blame(RunResult("", {}, 0, {}, {"span": spans}))
 
 
-ENTITIES = st.sampled_from(["device-0", "device-1", "group-0", "uplink", "downlink", "server", "relay-1"])
-KINDS = st.sampled_from(["compute", "transmit", "queue", "wait", "absent", "sleep"])
+ENTITIES = st.sampled_from(
+    ["device-0", "device-1", "group-0", "uplink", "downlink", "server", "relay-1", "collective", "wan-a-b"]
+)
+KINDS = st.sampled_from(["compute", "transmit", "queue", "wait", "absent", "sleep", "stall", "all-reduce"])
 TIMES = st.integers(0, 20).map(float)
 
 

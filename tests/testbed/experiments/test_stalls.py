@@ -1,5 +1,6 @@
 """What regions stalled for: worked by hand, and adding up whatever the run."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ def run_of(spans: Rows, flows: dict[int, float], num_regions: int, elapsed_s: fl
     """Return a run between regions with these spans, numbered from 0; flow -> when its last bit had been sent."""
     tables = {
         "span": table(SPAN_COLUMNS, [(number, *span) for number, span in enumerate(spans)]),
-        "flow": table(("span_id", "end_s"), [*flows.items()]),
+        "flow": table(("span_id", "sent_s"), [*flows.items()]),
         "region": table(("region", "name"), [(m, f"r{m}") for m in range(num_regions)]),
         "device": table(["elapsed_s"], [(elapsed_s,)] * num_regions),
     }
@@ -60,17 +61,18 @@ def test_a_stall_is_parted_among_the_last_region_the_line_the_bits_and_their_way
     spans: Rows = [
         ("device-0", "compute", 0.0, 3.0, -1),
         ("device-1", "compute", 0.0, 5.0, -1),
+        ("collective", "all-reduce", 0.0, 6.0, -1),  # of others: it held the place
         ("collective", "queue", 5.0, 6.0, 1),
         ("wan-r0-r1", "transmit", 6.0, 8.0, 2),
         ("wan-r1-r0", "transmit", 6.0, 7.0, 2),
-        ("wan-r1-r0", "transmit", 8.0, 10.0, 3),
+        ("wan-r1-r0", "transmit", 8.0, 10.0, 4),
         ("collective", "all-reduce", 6.0, 10.0, 2),
         ("device-0", "stall", 3.0, 10.0, 0),
         ("device-1", "stall", 5.0, 10.0, 1),
-        ("device-0", "compute", 10.0, 13.0, 6),
-        ("device-1", "compute", 10.0, 15.0, 6),
+        ("device-0", "compute", 10.0, 13.0, 7),
+        ("device-1", "compute", 10.0, 15.0, 7),
     ]
-    run = run_of(spans, {3: 7.75, 4: 6.75, 5: 9.75}, 2, 15.0)
+    run = run_of(spans, {4: 7.75, 5: 6.75, 6: 9.75}, 2, 15.0)
     first, second = stalls(run).values()
     assert spent(first.seconds) == {"others": 2.0, "queue-collective": 1.0, "wan": 3.5, "propagation": 0.5}
     assert spent(second.seconds) == {"queue-collective": 1.0, "wan": 3.5, "propagation": 0.5}
@@ -122,6 +124,34 @@ def test_what_stalls_are_due_to_adds_up_to_their_length(
     path = blame(run).run
     assert sum(path.seconds().values()) == pytest.approx(run.elapsed_s, abs=1e-6)
     assert path.seconds()["unexplained"] == 0
+
+
+def test_flows_of_another_transfer_have_no_part_in_a_stall() -> None:
+    """Of two collectives at once, the flows of the one that nobody waits for end at the same instants."""
+    spans: Rows = [
+        ("device-0", "compute", 0.0, 1.0, -1),
+        ("wan-r0-r1", "transmit", 1.0, 2.0, 0),
+        ("wan-r2-r3", "transmit", 0.0, 2.0, -1),
+        ("wan-r1-r0", "transmit", 2.0, 4.0, 1),
+        ("collective", "all-reduce", 1.0, 4.0, 0),
+        ("device-0", "stall", 1.0, 4.0, 0),
+        ("device-0", "compute", 4.0, 5.0, 4),
+    ]
+    run = run_of(spans, {1: 2.0, 2: 0.5, 3: 3.5}, 1, 5.0)
+    assert blame(run).run.by_entity("wan") == {"wan-r1-r0": 1.5, "wan-r0-r1": 1.0}
+    assert spent(stalls(run)["device-0"].seconds) == {"wan": 2.5, "propagation": 0.5}
+
+
+def test_without_rows_that_say_when_bits_had_been_sent_their_way_counts_as_sending() -> None:
+    spans: Rows = [
+        ("device-0", "compute", 0.0, 1.0, -1),
+        ("wan-r0-r1", "transmit", 1.0, 2.0, 0),
+        ("device-0", "stall", 1.0, 2.0, 0),
+        ("device-0", "compute", 2.0, 3.0, 1),
+    ]
+    run = run_of(spans, {}, 1, 3.0)
+    tables = {**run.tables, "flow": table(("span_id", "end_s"), [(1, 2.0)])}
+    assert spent(stalls(replace(run, tables=tables))["device-0"].seconds) == {"wan": 1.0}
 
 
 def test_a_run_without_regions_has_no_stalls() -> None:
