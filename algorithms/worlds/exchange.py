@@ -10,9 +10,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import simpy
-from channels.wan.network import Network, Reduction
 
 from algorithms.worlds.replica import Replica
+from channels.wan.network import Network, Reduction
 from testbed.layout import FloatArray
 from testbed.simulation import Process, Simulation
 

@@ -19,7 +19,6 @@ from typing import ClassVar, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 import simpy
-from channels.wan.network import Network
 
 from algorithms.schedules.calendar import Calendar
 from algorithms.worlds.exchange import Exchange, Exchanges, Key, Mean
@@ -29,6 +28,7 @@ from algorithms.worlds.regions_settings import RegionsSettings
 from algorithms.worlds.replica import ModelVector, Replica
 from algorithms.worlds.rows import CONTRIBUTION
 from channels.codecs.codec import Codec
+from channels.wan.network import Network
 from testbed.devices.availability import Absences
 from testbed.devices.fleet import Fleet
 from testbed.layout import FloatArray

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, ClassVar
 
-from channels.wan.settings import NetworkSettings
 from pydantic import Field, PositiveFloat
 
+from channels.wan.settings import NetworkSettings
 from testbed.devices.availability import Availability, FaultSettings
 from testbed.devices.fleet import FleetSettings
 from testbed.settings import Settings, component
