@@ -21,6 +21,8 @@ __all__ = ["EXAMPLES", "Example", "examples"]
 TRACE = str(Path(__file__).parent / "channels" / "fades.csv")
 # Who is away when, of 4 devices, in 100 s.
 ABSENCES = str(Path(__file__).parent / "testbed" / "devices" / "absences.csv")
+# The bandwidth of a link, of 6 rows in 12 s.
+BANDWIDTH = str(Path(__file__).parent / "channels" / "wan" / "bandwidth.csv")
 RADIO: dict[str, Any] = {"bandwidth_hz": "1 kHz", "power_w": 2, "noise_psd_w_per_hz": 1e-3}
 
 # kind -> name -> tables, as they would stand in a scenario.
@@ -107,6 +109,31 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "curvature-const": [{}, {"strength": 500, "divide_gap_by": "sync-every"}, {"wrong_sign": True}],
         "curvature-norm": [{}, {"strength": 0}, {"norm_over": "fragment", "wrong_sign": True}],
         "curvature-rate": [{}, {"strength": 1, "max_strength": 3, "norm_over": "fragment"}],
+    },
+    "bandwidth": {
+        "gilbert-elliott": [
+            {"mean_good_s": 20, "mean_bad_s": "5 s", "bad_fraction": 0.1},
+            {"mean_good_s": 20, "mean_bad_s": 5, "bad_fraction": 0, "good_fraction": 0.9, "block_s": 2},
+        ],
+        "steps": [
+            {
+                "steps": [
+                    {"start_s": 10, "fraction": 0.5},
+                    {"start_s": 20, "fraction": 0},
+                    {"start_s": 25, "fraction": 1},
+                ]
+            },
+            {"steps": [{"start_s": 0, "fraction": 1}, {"start_s": 3, "fraction": 0.1}], "period_s": 7},
+        ],
+        "trace": [
+            {"path": BANDWIDTH, "at_end": "repeat", "start": "random"},
+            {"path": BANDWIDTH, "at_end": "hold", "scale": 2, "to_capacity": True, "offset_s": 3},
+        ],
+    },
+    "collective": {
+        "hierarchical": [{"groups": [["region-0", "region-2"], ["region-1", "region-3"]]}],
+        "ring": [{}, {"order": "given"}],
+        "star": [{}, {"hub": "region-1"}],
     },
     "dataset": {
         "cifar10": [{"num_train": 500, "num_test": 100}],
@@ -211,6 +238,49 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "uniform": [{"low": 1, "high": 10}],
     },
     "tokenizer": {"bpe": [{"vocab_size": 280}]},
+    "topology": {
+        "cloud": [{"regions": ["aws:us-east-1", "aws:us-west-2", "azure:westeurope"], "throughput_scale": 0.1}],
+        "graphml": [
+            {"file": "Abilene", "regions": ["Seattle", "Houston", "Denver"], "default_capacity_bit_per_s": 1e9}
+        ],
+        "links": [
+            {
+                "regions": ["a", "b", "c"],
+                "links": [
+                    {"between": ["a", "hub"], "capacity_bit_per_s": "1 Gbit/s", "delay_s": "20 ms", "sharing": "fifo"},
+                    {
+                        "between": ["hub", "b"],
+                        "capacity_bit_per_s": 1e8,
+                        "delay_s": 0.01,
+                        "loss": 0.01,
+                        "jitter_s": 0.1,
+                    },
+                    {"between": ["hub", "c"], "capacity_bit_per_s": 1e8, "delay_s": 0, "energy_j_per_gbyte": 50},
+                ],
+            }
+        ],
+        "mesh": [
+            {"preset": "four-clouds", "capacity_bit_per_s": "1 Gbit/s", "egress_bit_per_s": "2 Gbit/s"},
+            {
+                "regions": ["a", "b", "c"],
+                "pairs": [
+                    {"between": ["a", "b"], "rtt_s": "10 ms"},
+                    {"between": ["b", "c"], "rtt_s": "20 ms", "capacity_bit_per_s": 1e7},
+                    {"between": ["a", "c"], "rtt_s": "30 ms"},
+                ],
+                "capacity_bit_per_s": 1e8,
+            },
+        ],
+        "pings": [{"regions": ["New York", "London", "Tokyo"], "capacity_bit_per_s": 1e9}],
+        "uniform": [
+            {"capacity_bit_per_s": 1e8, "delay_s": "50 ms"},
+            {
+                "capacity_bit_per_s": 1e8,
+                "delay_s": 0,
+                "bandwidth": {"kind": "trace", "path": BANDWIDTH, "at_end": "repeat"},
+            },
+        ],
+    },
 }
 
 

@@ -154,7 +154,6 @@ class FlowEngine:
         self._newcomers, self._relieved, self._changed = {}, {}, {}
         while chosen:
             room: dict[LinkState, float] = {}
-            top: dict[LinkState, float] = {}
             for flow in chosen:
                 for link in flow.links:
                     if link not in room:
@@ -162,13 +161,10 @@ class FlowEngine:
                         room[link] = link.capacity_bit_per_s - sum(others)
             flows = list(chosen)
             rates, bottlenecks = fill([f.links for f in flows], [f.cap_bit_per_s for f in flows], room)
-            for flow, rate in zip(flows, rates, strict=True):
-                for link in flow.links:
-                    if rate > top.get(link, -1.0):
-                        top[link] = rate
-            contradicted = _contradicted(chosen, room, top, dict(zip(bottlenecks, rates, strict=True)))
+            new_rates = dict(zip(flows, rates, strict=True))
+            contradicted = _contradicted(new_rates, room, dict(zip(bottlenecks, rates, strict=True)))
             if not contradicted:
-                self._apply(flows, rates, bottlenecks, now_s)
+                self._apply(new_rates, bottlenecks, now_s)
                 return
             chosen.update(contradicted)
 
@@ -183,8 +179,8 @@ class FlowEngine:
             chosen.update(link.sending)
         return chosen
 
-    def _apply(self, flows: list[Flow], rates: list[float], bottlenecks: list[LinkState | None], now_s: float) -> None:
-        for flow, rate, bottleneck in zip(flows, rates, bottlenecks, strict=True):
+    def _apply(self, new_rates: dict[Flow, float], bottlenecks: list[LinkState | None], now_s: float) -> None:
+        for (flow, rate), bottleneck in zip(new_rates.items(), bottlenecks, strict=True):
             if bottleneck is not flow.bottleneck:
                 if flow.bottleneck is not None:
                     del flow.bottleneck.limited[flow]
@@ -202,27 +198,23 @@ class FlowEngine:
 
 
 def _contradicted(
-    chosen: dict[Flow, None],
-    room: dict[LinkState, float],
-    top: dict[LinkState, float],
-    levels: dict[LinkState | None, float],
+    new_rates: dict[Flow, float], room: dict[LinkState, float], levels: dict[LinkState | None, float]
 ) -> dict[Flow, None]:
-    """Return the flows left alone that the new rates of the chosen ones deprive of their bottleneck, or that deprive.
+    """Return the flows left alone that new rates deprive of their bottleneck, or that deprive a new rate of its own.
 
-    `room` is what is left on each link, `top` the highest new rate there, `levels` the rate of whom it limits now.
+    `room` is what is left on each link with a new rate, `levels` the rate of the flows that it limits now.
     """
     found: dict[Flow, None] = {}
     for link, left in room.items():
-        if link.limited:
+        alone = [flow for flow in link.limited if flow not in new_rates]
+        if alone:
             is_open = left > _TOLERANCE * link.capacity_bit_per_s
-            level = top[link] * (1.0 - _TOLERANCE)
-            for flow in link.limited:
-                if flow not in chosen and (is_open or flow.rate_bit_per_s < level):
-                    found[flow] = None
-    for link_or_cap, rate in levels.items():
-        if link_or_cap is not None:
+            fastest = max(new_rates[flow] for flow in link.sending if flow in new_rates) * (1.0 - _TOLERANCE)
+            found.update((flow, None) for flow in alone if is_open or flow.rate_bit_per_s < fastest)
+    for bottleneck, rate in levels.items():
+        if bottleneck is not None:
             level = rate * (1.0 + _TOLERANCE)
-            for flow in link_or_cap.sending:
-                if flow not in chosen and flow.rate_bit_per_s > level:
+            for flow in bottleneck.sending:
+                if flow.rate_bit_per_s > level and flow not in new_rates:
                     found[flow] = None
     return found

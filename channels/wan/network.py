@@ -94,6 +94,8 @@ class Network:
         # Collectives that wait or run, for the records if the run ends before them: (kind, start, cause).
         self._ongoing: dict[int, tuple[str, float, int]] = {}
         self._numbers = itertools.count()
+        # By members and bits: the search for a ring's order, and playing a plan in thought, are not for every call.
+        self._plans: dict[tuple[tuple[int, ...], float], Plan] = {}
         self._foreseen: dict[tuple[tuple[int, ...], float], float] = {}
         self._collective.check(self.names, list(self._graph.graph))
         if num_regions > 1:
@@ -171,7 +173,10 @@ class Network:
             raise ValueError(f"the members of an all-reduce are all different, got {list(members)}")
         if len(members) < 2 or bits == 0:
             return ()
-        return self._collective.plan([self.names[member] for member in members], bits, self._hop_s)
+        key = tuple(members), bits
+        if key not in self._plans:
+            self._plans[key] = self._collective.plan([self.names[m] for m in members], bits, self._hop_s)
+        return self._plans[key]
 
     def _play(self, plan: Plan, cause_id: int, what: str) -> Generator[simpy.Event, Any, float]:
         bits_sent = 0.0

@@ -51,7 +51,7 @@ def read_log(text: str, format: Format) -> Trace:
     """
     points = _durations(text) if format == "durations" else _points(text, format)
     # Of two points at one time the later one holds.
-    kept = [point for point, after in zip(points, [*points[1:], (math.inf, 0.0)], strict=True) if point[0] != after[0]]
+    kept = [p for p, after in itertools.pairwise([*points, (math.inf, 0.0)]) if p[0] != after[0]]
     if len(kept) < 2:
         raise ValueError("a trace has at least two points in time")
     times_s, rates = [time_s for time_s, _ in kept], [rate for _, rate in kept]

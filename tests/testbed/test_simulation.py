@@ -238,3 +238,11 @@ def test_what_a_process_returned_is_not_kept_when_nobody_else_does() -> None:
     simulation.run()
     gc.collect()
     assert [model() for model in seen] == [None, None, None]
+
+
+def test_a_description_may_be_a_function_that_is_asked_when_the_report_is_written():
+    simulation, words = Simulation(0), ["too early"]
+    event = simulation.event(lambda: words[-1])
+    simulation.start(sleep(simulation, [1.0], [], lambda: words.append("a link that is down by now")), "clock")
+    simulation.start(wait(event), "flow")
+    assert "flow waits for a link that is down by now" in deadlock_of(simulation)
