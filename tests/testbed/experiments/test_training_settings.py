@@ -9,8 +9,8 @@ import pytest
 from small import small_experiment, small_scenario
 
 from testbed.errors import RequestError
-from testbed.experiments.training_settings import TrainingSettings
 from testbed.experiments.run import Progress, prepare
+from testbed.experiments.training_settings import TrainingSettings
 from testbed.learning.metrics import main_metrics
 
 OLD_KEYS = {"optimizer", "learning_rate", "momentum", "weight_decay", "local_steps", "local_epochs", "batch_size"}
