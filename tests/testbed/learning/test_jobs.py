@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from torch import nn
 
-from testbed.learning.jobs import GradientJob, Handle, Jobs, NonFiniteUpdateError, TrainingJob, TrainingOutput
+from testbed.learning.jobs import (
+    GradientJob,
+    GradientOutput,
+    Handle,
+    Jobs,
+    NonFiniteUpdateError,
+    TrainingJob,
+    TrainingOutput,
+)
 from testbed.learning.kernels.batched import BatchedKernel
 from testbed.learning.kernels.none import NoKernel
 from testbed.learning.kernels.protocol import Kernel
@@ -102,10 +110,17 @@ def test_a_gradient_that_is_read_is_an_update_of_no_step_with_the_norm_of_the_gr
 
 
 def test_a_gradient_that_is_not_finite_raises_when_it_is_read(world: World) -> None:
+    class Overflow(InlinePlacement):
+        def run(self, chunks: Any) -> Any:
+            return [[GradientOutput(np.full(140, np.inf, np.float32), 1.0, np.inf)] for _ in chunks]
+
     with np.errstate(over="ignore", invalid="ignore"):
         handle = world.queue.submit(gradient_job(world, np.inf))
     with pytest.raises(NonFiniteUpdateError, match="client 2 diverged in round 9"):
         handle.value()
+    world.queue.placement = Overflow()  # the loss is finite, its gradient is not
+    with pytest.raises(NonFiniteUpdateError, match="client 2 diverged in round 9"):
+        world.queue.submit(gradient_job(world)).value()
 
 
 def test_jobs_that_end_after_the_horizon_are_left_alone_unless_read(world: World) -> None:
