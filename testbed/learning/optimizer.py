@@ -102,8 +102,7 @@ class FlatOptimizer:
         clip_norm = self.settings.clip_norm
         if clip_norm is not None:
             norm = float(torch.linalg.vector_norm(self.gradient))
-            # Written so that a norm that is not a number makes the gradient one that is not, too.
-            if not norm + _CLIP_EPSILON <= clip_norm:
+            if norm + _CLIP_EPSILON > clip_norm:
                 self.gradient.mul_(clip_norm / (norm + _CLIP_EPSILON))
         if self.settings.kind == "adamw":
             self._step_adamw(rate)

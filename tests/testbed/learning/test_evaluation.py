@@ -200,6 +200,8 @@ def test_a_view_is_evaluated_like_a_version_of_its_own_and_shares_what_is_the_sa
     size = watched.task.layout.size
     main, other = (np.random.default_rng(k).normal(size=size).astype(np.float32) for k in (0, 1))
     watched.evaluator.commit(0, 0.0, main, {"mean": other, "worker_0": main})
+    with pytest.raises(ValueError, match="read-only"):  # a change before it is evaluated would rewrite history
+        other[0] = 1.0
     watched.evaluator.commit(1, 30.0, other, {"mean": main, "worker_0": other})
     assert watched.jobs.num_outstanding == 2
     watched.evaluator.close()
@@ -209,8 +211,6 @@ def test_a_view_is_evaluated_like_a_version_of_its_own_and_shares_what_is_the_sa
         assert found[20.0, f"{name}_mean"] == found[30.0, name] != found[20.0, name]
     assert not any("perplexity" in metric or "class_0_" in metric for _, metric in found)
     assert sum(row["num_jobs"] for row in watched.records.rows("chunk")) == 4
-    with pytest.raises(ValueError, match="read-only"):
-        main[0] = 1.0
 
 
 def test_the_views_of_a_version_are_those_that_the_world_stated(watched: Watched) -> None:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from torch import nn
 
-from testbed.learning.jobs import Handle, Jobs, NonFiniteUpdateError, TrainingJob, TrainingOutput
+from testbed.learning.jobs import (
+    GradientJob,
+    GradientOutput,
+    Handle,
+    Jobs,
+    NonFiniteUpdateError,
+    TrainingJob,
+    TrainingOutput,
+)
 from testbed.learning.kernels.batched import BatchedKernel
 from testbed.learning.kernels.none import NoKernel
 from testbed.learning.kernels.protocol import Kernel
@@ -82,6 +90,37 @@ def test_updates_are_recorded_in_the_order_of_their_reads(world: World) -> None:
     for position in (4, 0, 2):
         handles[position].value()
     assert [row["client"] for row in world.rows("update")] == [4, 0, 2]
+
+
+def gradient_job(world: World, scale: float = 1.0) -> GradientJob:
+    job = world.jobs[2]
+    state = (scale * job.parameters).astype(np.float32)
+    return GradientJob(
+        task=job.task, client=2, index=5, base_version=9, parameters=state, samples=job.samples[:1],
+        counts=job.counts[:1], step=4, torch_seed=0,
+    )  # fmt: skip
+
+
+def test_a_gradient_that_is_read_is_an_update_of_no_step_with_the_norm_of_the_gradient(world: World) -> None:
+    output = world.queue.submit(gradient_job(world)).value()
+    (row,) = world.rows("update")
+    assert [row[name] for name in ("client", "job", "base_version", "num_steps")] == [2, 5, 9, 0]
+    assert row["train_loss"] == output.train_loss > 0
+    assert row["update_norm"] == pytest.approx(np.linalg.norm(output.gradient), rel=1e-5)
+
+
+def test_a_gradient_that_is_not_finite_raises_when_it_is_read(world: World) -> None:
+    class Overflow(InlinePlacement):
+        def run(self, chunks: Any) -> Any:
+            return [[GradientOutput(np.full(140, np.inf, np.float32), 1.0, np.inf)] for _ in chunks]
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        handle = world.queue.submit(gradient_job(world, np.inf))
+    with pytest.raises(NonFiniteUpdateError, match="client 2 diverged in round 9"):
+        handle.value()
+    world.queue.placement = Overflow()  # the loss is finite, its gradient is not
+    with pytest.raises(NonFiniteUpdateError, match="client 2 diverged in round 9"):
+        world.queue.submit(gradient_job(world)).value()
 
 
 def test_jobs_that_end_after_the_horizon_are_left_alone_unless_read(world: World) -> None:

@@ -78,8 +78,11 @@ def test_what_a_forward_draws_in_a_step_does_not_depend_on_the_cuts_either() -> 
     parts, _, _ = train(workload_of(model=dropout), 1, [2, 3, 1])
     assert parts.tobytes() == whole.tobytes()
     again = workload_of(model=dropout)
-    first = [compute(SerialKernel(), again.next_segment(1, 0, again.initial_state, None, k, 1)) for k in (0, 0, 40)]
-    assert first[0].parameters.tobytes() == first[1].parameters.tobytes() != first[2].parameters.tobytes()
+    job, gradient = again.next_segment(1, 0, again.initial_state, None, 2, 1), again.next_gradient(1, 0, whole, 2)
+    for name, step in (("first_step", job), ("step", gradient)):
+        luck_of = [compute(SerialKernel(), dataclasses.replace(step, **{name: k})) for k in (2, 2, 3)]
+        vectors = [getattr(output, "gradient", getattr(output, "parameters", None)).tobytes() for output in luck_of]
+        assert vectors[0] == vectors[1] != vectors[2]
     assert torch.equal(torch.get_rng_state(), luck)
 
 
@@ -95,6 +98,20 @@ def test_running_statistics_travel_through_cuts() -> None:
     assert (np.abs(moved) > 0).all()
     with pytest.raises(RequestError, match="running statistics"):
         workload.next_gradient(0, 0, workload.initial_state, 0)
+
+
+def test_the_proximal_term_is_part_of_the_gradient() -> None:
+    """FedProx: the gradient of mu / 2 ||w - w_base||^2 is added, which is zero in the first step."""
+    workload = workload_of("plain")
+    mu, rate = 0.7, 0.1
+    job = dataclasses.replace(workload.next_segment(0, 0, workload.initial_state, None, 0, 2), proximal_weight=mu)
+    first = compute(SerialKernel(), job.cut(1)).parameters
+    free = workload.next_segment(0, 0, workload.initial_state, None, 0, 1)
+    assert compute(SerialKernel(), free).parameters.tobytes() == first.tobytes()
+    slope = compute(SerialKernel(), workload.next_gradient(0, 0, first, 1)).gradient
+    expected = first - rate * (slope + mu * (first - workload.initial_state))
+    np.testing.assert_allclose(compute(SerialKernel(), job).parameters, expected, rtol=0, atol=1e-6)
+    assert np.abs(rate * mu * (first - workload.initial_state)).max() > 1e-4
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -256,10 +273,13 @@ def test_an_epoch_of_a_sequence_visits_every_sample_once_and_the_next_in_another
 
 def test_other_clients_and_seeds_meet_other_minibatches_and_a_whole_shard_is_one_row() -> None:
     workload = workload_of(devices__count=4, data__partition="iid")
-    one, same, other = (
-        workload.next_segment(client, 0, workload.initial_state, None, 5, 3).samples - min(workload.shards[client])
-        for client in (0, 0, 1)
-    )
+    sizes, positions = {}, []
+    for client in (1, 1, 2):
+        samples = workload.next_segment(client, 0, workload.initial_state, None, 5, 3).samples
+        sizes[client] = len(workload.shards[client])
+        positions.append(np.searchsorted(workload.shards[client], samples))
+    one, same, other = positions
+    assert sizes[1] == sizes[2]
     assert one.tobytes() == same.tobytes() != other.tobytes()
     full = small_experiment(training__batch_size="full").workload
     job = full.next_segment(0, 0, full.initial_state, None, 7, 4)
