@@ -75,7 +75,8 @@ def regions_run(
     computing_s, due, times_s = np.zeros(num_regions), dict[int, tuple[int, float]](), [0.0]
     for step in range(1, num_steps + 1):
         now_s = now_s + np.array(step_s[:num_regions])
-        sends, applies = step % interval == 0, step in due or (delay_steps == 0 and step % interval == 0)
+        sends = step % interval == 0 and step + delay_steps <= num_steps  # what would be used after the end is left out
+        applies = step in due or (sends and delay_steps == 0)
         if sends or applies or step == num_steps:
             for region in range(num_regions):
                 entity = f"device-{region}"

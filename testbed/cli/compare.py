@@ -60,7 +60,7 @@ def compare(
 
     With exactly two --vary the answer is also a grid, rows by the first and columns by the second: a table, a part
     of the JSON document, and with --heatmap a picture. A cell is the median time to the target; with --target none
-    it is the final accuracy.
+    it is the final accuracy, of language models the final perplexity.
     """
     from testbed.experiments.sweep import parse_seeds, parse_variation
     from testbed.experiments.sweep_file import Sweep
@@ -138,7 +138,7 @@ def _carry_out(
     comparison = Comparison.of(labelled, aim, sweep.rule)
     grid = Grid.of(results, keys, aim, sweep.rule) if len(keys) == 2 else None
     if png is not None:
-        metric = "accuracy" if aim is None else aim.metric
+        metric = comparison.final_metric if aim is None else aim.metric
         save_picture(plot_curves(labelled, metric, aim, sweep.rule), png)
     if heatmap is not None and grid is not None:
         save_picture(plot_heatmap(grid), heatmap)

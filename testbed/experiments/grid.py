@@ -11,8 +11,8 @@ from testbed.errors import RequestError
 from testbed.experiments.labels import setting_labels, setting_name
 from testbed.experiments.result import RunResult
 from testbed.experiments.statistics import median_interval
-from testbed.experiments.summary import SeedRow
-from testbed.experiments.target import DEFAULT_RULE, Rule, Target
+from testbed.experiments.summary import SeedRow, final_metric
+from testbed.experiments.target import DEFAULT_RULE, Rule, Target, low_is_good
 
 __all__ = ["Axis", "Cell", "Grid"]
 
@@ -35,7 +35,8 @@ class Cell:
     """What the seeds of one combination came to.
 
     `time_to_s` is the median over seeds, in which one that never reached the target is later than every one that did:
-    None is a median that was not reached. `final_accuracy` is the median over the seeds that did not fail.
+    None is a median that was not reached. `final_accuracy` and `final` (of the grid's metric) are medians over the
+    seeds that did not fail.
     """
 
     num_seeds: int
@@ -43,26 +44,32 @@ class Cell:
     num_failed: int
     time_to_s: float | None
     final_accuracy: float | None
+    final: float | None
 
     @classmethod
     def of(cls, rows: Sequence[SeedRow]) -> "Cell":
         """Return the cell of at least one run."""
         times_s = [row.time_to_s for row in rows]
-        finals = [row.final_accuracy for row in rows if row.final_accuracy is not None]
         return cls(
             num_seeds=len(rows),
             num_reached=sum(time_s is not None for time_s in times_s),
             num_failed=sum(row.failed for row in rows),
             time_to_s=median_interval(times_s).median,
-            final_accuracy=float(np.median(finals)) if finals else None,
+            final_accuracy=_median([row.final_accuracy for row in rows]),
+            final=_median([row.final for row in rows]),
         )
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    found = [value for value in values if value is not None]
+    return float(np.median(found)) if found else None
 
 
 @dataclass(frozen=True)
 class Grid:
     """Rows are the values of the first setting, columns those of the second; None is a combination without runs.
 
-    What a cell is judged by is the time to the target, or without a target the final accuracy.
+    What a cell is judged by is the time to the target, or without a target the final value of `metric`.
     """
 
     rows: Axis
@@ -70,6 +77,7 @@ class Grid:
     target: Target | None
     rule: Rule
     cells: tuple[tuple[Cell | None, ...], ...]
+    metric: str = "accuracy"
 
     @classmethod
     def of(
@@ -90,36 +98,42 @@ class Grid:
             raise RequestError(f"a grid takes runs in which two settings vary, got {len(runs)} runs and {list(keys)}")
         along, across = (setting_labels(runs, key) for key in keys)
         rows, columns = Axis(keys[0], tuple(dict.fromkeys(along))), Axis(keys[1], tuple(dict.fromkeys(across)))
+        metric = final_metric(runs, target)
         found: dict[tuple[str, str], dict[int, SeedRow]] = {}
         for run, row, column in zip(runs, along, across, strict=True):
             seeds = found.setdefault((row, column), {})
             if run.seed in seeds:
                 raise RequestError(f"{rows.name}={row}, {columns.name}={column} has two runs under seed {run.seed}")
-            seeds[run.seed] = SeedRow.of(run, target, rule)
+            seeds[run.seed] = SeedRow.of(run, target, rule, metric)
         cells = [[found.get((row, column), {}) for column in columns.labels] for row in rows.labels]
         summed_up = tuple(tuple(Cell.of([*cell.values()]) if cell else None for cell in row) for row in cells)
-        return cls(rows, columns, target, rule, summed_up)
+        return cls(rows, columns, target, rule, summed_up, metric)
 
     @property
     def values(self) -> npt.NDArray[np.float64]:
-        """What each cell is judged by, (num_rows, num_columns): time to target [s] or final accuracy; NaN for none."""
+        """What each cell is judged by, (num_rows, num_columns): time to target [s] or final value; NaN for none."""
         judged = [[_judged(cell, self.target) for cell in row] for row in self.cells]
         return np.array([[np.nan if value is None else value for value in row] for row in judged])
 
     @property
+    def more_is_better(self) -> bool:
+        """Whether the best cell is the highest, as of accuracies; else it is the lowest, as of times."""
+        return self.target is None and not low_is_good(self.metric)
+
+    @property
     def best(self) -> list[tuple[int, int]]:
-        """Where the shortest time or the highest accuracy stands, (row, column) each; empty if there is none."""
+        """Where the shortest time or the best final value stands, (row, column) each; empty if there is none."""
         values = self.values
         if np.isnan(values).all():
             return []
-        extreme = np.nanmax(values) if self.target is None else np.nanmin(values)
+        extreme = np.nanmax(values) if self.more_is_better else np.nanmin(values)
         return [(int(row), int(column)) for row, column in np.argwhere(values == extreme)]
 
     @property
     def headline(self) -> str:
         """What the cells show, in words."""
         if self.target is None:
-            return "Final accuracy (mean of last 5)"
+            return f"Final {self.metric.replace('_', ' ')} (mean of last 5)"
         return f"Time to {self.target} ({self.rule})"
 
     def to_json(self) -> dict[str, Any]:
@@ -135,4 +149,4 @@ class Grid:
 def _judged(cell: Cell | None, target: Target | None) -> float | None:
     if cell is None:
         return None
-    return cell.final_accuracy if target is None else cell.time_to_s
+    return cell.final if target is None else cell.time_to_s

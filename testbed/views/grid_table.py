@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from testbed.experiments.grid import Axis, Cell, Grid
+from testbed.views.quantities import SECONDS, Unit, time_unit
 
-__all__ = ["GridTable", "best_words", "cell_lines"]
+__all__ = ["GridTable", "best_words", "cell_lines", "unit_of_times"]
 
 _WIDEST: Final = 100
 _MOST_LABEL: Final = 24  # wider labels are broken, at hyphens where there are some
@@ -20,14 +21,14 @@ _FRAME: Final = 3  # what a column of rich's SIMPLE_HEAD takes beside its text
 _MOST_BEST: Final = 3  # equally good combinations that are named
 
 
-def cell_lines(cell: Cell | None, with_target: bool) -> list[str]:
-    """Return what a cell says, in lines: the median and how many seeds reached it, or the final accuracy."""
+def cell_lines(cell: Cell | None, with_target: bool, unit: Unit = SECONDS) -> list[str]:
+    """Return what a cell says, in lines: the median and how many seeds reached it, or the final value."""
     if cell is None:
         return ["no run"]
     failed = [f"{cell.num_failed}/{cell.num_seeds} failed"] if cell.num_failed else []
     if not with_target:
-        return ([] if cell.final_accuracy is None else [f"{cell.final_accuracy:.3f}"]) + failed
-    median = "not reached" if cell.time_to_s is None else f"{cell.time_to_s:.4g} s"
+        return ([] if cell.final is None else [f"{cell.final:.3f}"]) + failed
+    median = "not reached" if cell.time_to_s is None else unit.words(cell.time_to_s)
     return [median, f"{cell.num_reached}/{cell.num_seeds}", *failed]
 
 
@@ -37,10 +38,16 @@ def best_words(grid: Grid) -> str:
     if not best:
         return "no combination reached the target" if grid.target is not None else "no run was evaluated"
     row, column = best[0]
-    value = cell_lines(grid.cells[row][column], grid.target is not None)[0]
+    value = cell_lines(grid.cells[row][column], grid.target is not None, unit_of_times(grid))[0]
     pairs = [f"{_pair(grid.rows, row)} with {_pair(grid.columns, column)}" for row, column in best[:_MOST_BEST]]
     more = [f"{len(best) - len(pairs)} more"] if len(best) > len(pairs) else []
-    return f"{'highest' if grid.target is None else 'shortest'}: {value}, by {'; '.join(pairs + more)}"
+    best_is = "shortest" if grid.target is not None else "highest" if grid.more_is_better else "lowest"
+    return f"{best_is}: {value}, by {'; '.join(pairs + more)}"
+
+
+def unit_of_times(grid: Grid) -> Unit:
+    """Return the unit for all times of a grid."""
+    return time_unit(cell.time_to_s for row in grid.cells for cell in row if cell is not None)
 
 
 def _pair(axis: Axis, position: int) -> str:
@@ -56,7 +63,8 @@ class GridTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """Yield the blocks and the best combination."""
         grid = self.grid
-        texts = [[_cell(cell_lines(cell, grid.target is not None)) for cell in row] for row in grid.cells]
+        unit = unit_of_times(grid)
+        texts = [[_cell(cell_lines(cell, grid.target is not None, unit)) for cell in row] for row in grid.cells]
         heads = [f"{grid.rows.name} \\ {grid.columns.name}", *grid.rows.labels]
         labels = ["\n".join(textwrap.wrap(text, _MOST_LABEL)) for text in heads]
         columns = [_column(name, [row[position] for row in texts]) for position, name in enumerate(grid.columns.labels)]

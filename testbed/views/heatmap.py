@@ -8,10 +8,13 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from testbed.experiments.grid import Grid
-from testbed.views.grid_table import cell_lines
+from testbed.views.grid_table import cell_lines, unit_of_times
 from testbed.views.palette import INK, LOG_FROM_RATIO, MUTED_INK, new_figure
+from testbed.views.quantities import SECONDS
+from testbed.views.table_parts import metric_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +69,7 @@ def plot_heatmap(grid: Grid, title: str = "") -> "Figure":
 
 def _reading(grid: Grid) -> str:
     if grid.target is None:
-        return "median over seeds; brighter is better; framed: the highest"
+        return f"median over seeds; brighter is better; framed: the {'highest' if grid.more_is_better else 'lowest'}"
     return "median over seeds; below it how many seeds reached the target; brighter is better; framed: the shortest"
 
 
@@ -75,9 +78,12 @@ def _draw_cells(axes: "Axes", bar: "Axes", grid: Grid) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.patches import Rectangle
 
-    values, best = grid.values, set(grid.best)
-    norm = _norm(grid)
-    colours = ScalarMappable(norm, colormaps["viridis" if grid.target is None else "viridis_r"])
+    values, best, unit = grid.values, set(grid.best), SECONDS
+    if grid.target is not None:
+        unit = unit_of_times(grid)
+        values = values / unit.size
+    norm = _norm(grid, values)
+    colours = ScalarMappable(norm, colormaps["viridis" if grid.more_is_better else "viridis_r"])
     axes.set_xlim(-0.5, values.shape[1] - 0.5)
     axes.set_ylim(values.shape[0] - 0.5, -0.5)
     fills = colours.to_rgba(values, norm=True)
@@ -89,7 +95,7 @@ def _draw_cells(axes: "Axes", bar: "Axes", grid: Grid) -> None:
         ink = "white" if filled and np.dot(fill[:3], _LUMINANCE) < _DARK_BELOW else INK
         # Plain ground under the words, or the hatching would run through them.
         ground = None if filled else {"facecolor": _EMPTY["facecolor"], "edgecolor": "none", "pad": 1.5}
-        text = "\n".join(cell_lines(cell, grid.target is not None))
+        text = "\n".join(cell_lines(cell, grid.target is not None, unit))
         axes.text(column, row, text, ha="center", va="center", fontsize=11, color=ink, bbox=ground)
     axes.hlines(np.arange(values.shape[0] + 1) - 0.5, *axes.get_xlim(), color="white", linewidth=1.5)
     axes.vlines(np.arange(values.shape[1] + 1) - 0.5, *axes.get_ylim(), color="white", linewidth=1.5)
@@ -100,15 +106,16 @@ def _draw_cells(axes: "Axes", bar: "Axes", grid: Grid) -> None:
         bar.set_visible(False)
         return
     bar.figure.colorbar(colours, cax=bar)
-    label = "final accuracy" if grid.target is None else f"simulated time to {grid.target} [s]"
+    final = f"final {metric_words(grid.metric)}"
+    label = final if grid.target is None else f"simulated time to {grid.target} [{unit.symbol}]"
     bar.set_ylabel(label, fontsize=12, color=INK)
     bar.tick_params(labelsize=11, colors=INK)
 
 
-def _norm(grid: Grid) -> "Normalize":
+def _norm(grid: Grid, shown: npt.NDArray[np.float64]) -> "Normalize":
     from matplotlib.colors import LogNorm, Normalize
 
-    values = grid.values[np.isfinite(grid.values)]
+    values = shown[np.isfinite(shown)]
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
     if grid.target is not None and low > 0 and high > LOG_FROM_RATIO * low:
         return LogNorm(low, high)

@@ -101,7 +101,9 @@ def plot_region_timeline(run: RunResult, start_s: float | None = None, end_s: fl
     spans, unit = _Spans(run, window), time_unit([window[1]])
     if not len(run.column("span", "kind")):
         raise RequestError("nothing to draw: the run has no spans of devices")
-    depth = _REGION * len(regions) + (_GAP + 1.6 * _COLLECTIVE) + (_GAP + _LINK_HEIGHT * len(links) if links else 0)
+    has_collectives = COLLECTIVE in run.column("span", "entity")
+    depth = _REGION * len(regions) + (_GAP + _LINK_HEIGHT * len(links) if links else 0)
+    depth += _GAP + 1.6 * _COLLECTIVE if has_collectives else 0
     room_px = _HEIGHT_PX * (_TOP - _BOTTOM)
     metric = next((name for name in _METRICS if name in run.column("evaluation", "metric")), None)
     lanes_px = min(_MOST_PX * depth, room_px - (_LEAST_CURVE_PX + 60 if metric else 0))
@@ -110,11 +112,12 @@ def plot_region_timeline(run: RunResult, start_s: float | None = None, end_s: fl
     axes = figure.add_axes((_LEFT, _TOP - height, across, height))
     canvas = _Canvas(axes, window, round(across * _WIDTH_PX), unit)
     bottom = _draw_regions(canvas, spans, regions)
-    bottom = _draw_collective(canvas, spans, run, bottom + _GAP)
+    if has_collectives:
+        bottom = _draw_collective(canvas, spans, run, bottom + _GAP)
     _draw_links(canvas, spans, links, bottom + _GAP, lanes_px / depth)
     axes.set_ylim(depth - 0.5, -0.5)
     axes.spines[:].set_visible(False)
-    axes.tick_params(axis="y", length=0, pad=4, colors=INK)
+    axes.tick_params(colors=INK, labelsize=12)
     last = axes
     if metric is not None:
         last = figure.add_axes((_LEFT, _BOTTOM, across, _TOP - height - 26 / _HEIGHT_PX - _BOTTOM), sharex=axes)

@@ -23,6 +23,7 @@ from testbed.views.curves import median_bands, median_reached, metric_label, rea
 from testbed.views.page import Html, element, html_of, join, render_page
 from testbed.views.panels import Panel, has_log_values, panels_of
 from testbed.views.selection import drawn_alternatives, words_on_left_out
+from testbed.views.table_parts import metric_words
 from testbed.views.tables import causes_table, differences_table
 from testbed.views.timeline_page import SCRIPTS, timeline_section
 
@@ -183,7 +184,8 @@ def _words_table(*columns: str) -> Table:
 
 
 def _runs_table(comparison: Comparison, labelled: Runs) -> Html:
-    columns = ("alternative", "seed", "run", "status", "time to target", "final accuracy", "directory")
+    final = f"final {metric_words(comparison.final_metric)}"
+    columns = ("alternative", "seed", "run", "status", "time to target", final, "directory")
     heads = element("tr", *(element("th", column, scope="col") for column in columns))
     rows = [
         _run_row(alternative.label, row, run)
@@ -200,7 +202,7 @@ def _run_row(label: str, row: SeedRow, run: RunResult) -> Html:
         row.run_id,
         f"FAILED: {row.error}" if row.failed else "done",
         "not reached" if row.time_to_s is None else f"{row.time_to_s:.6g} s",
-        "-" if row.final_accuracy is None else f"{row.final_accuracy:.4f}",
+        "-" if row.final is None else f"{row.final:.4f}",
         str(run.path or "-"),
     )
     return element(

@@ -7,7 +7,7 @@ import numpy as np
 
 from testbed.experiments.result import RunResult
 from testbed.experiments.statistics import median_interval
-from testbed.experiments.target import Rule, Target, time_to
+from testbed.experiments.target import Rule, Target, low_is_good, time_to
 
 __all__ = ["MOST_DRAWN", "drawn_alternatives", "words_on_left_out"]
 
@@ -20,8 +20,8 @@ def drawn_alternatives(
     """Return the alternatives to draw, in their order: at most eight, the first and the best of the others.
 
     The best reach the target first, by the median over seeds; those that do not reach it, or all without a target on
-    this metric, are in the order of the median of their final values: low is good for a loss, high for the rest.
-    Our choice.
+    this metric, are in the order of the median of their final values: low is good for a loss or a perplexity, high for
+    the rest. Our choice.
 
     Parameters
     ----------
@@ -29,21 +29,21 @@ def drawn_alternatives(
     """
     labels = list(runs)
     aim = target if target is not None and target.metric == metric else None
-    low_is_good = metric == "loss" if aim is None else aim.operator.startswith("<")
-    best = sorted(labels[1:], key=lambda label: _merit(runs[label], metric, aim, rule, low_is_good))
+    falling = low_is_good(metric) if aim is None else aim.operator.startswith("<")
+    best = sorted(labels[1:], key=lambda label: _merit(runs[label], metric, aim, rule, falling))
     kept = {*labels[:1], *best[: MOST_DRAWN - 1]}
     return {label: group for label, group in runs.items() if label in kept}
 
 
 def _merit(
-    runs: Sequence[RunResult], metric: str, aim: Target | None, rule: Rule, low_is_good: bool
+    runs: Sequence[RunResult], metric: str, aim: Target | None, rule: Rule, falling: bool
 ) -> tuple[float, float]:
     """Return what alternatives are sorted by, smallest first: the median time to the target, then the final value."""
     reached_s = [None if aim is None else _reached_s(run, aim, rule) for run in runs]
     median_s = median_interval(reached_s).median
     finals = [value for run in runs if not run.failed and (value := run.final(metric)) is not None]
     final = float(np.median(finals)) if finals else np.nan
-    final = final if low_is_good else -final
+    final = final if falling else -final
     return np.inf if median_s is None else median_s, np.inf if np.isnan(final) else final
 
 

@@ -40,8 +40,8 @@ class Cifar10Dataset(Part):
     """
 
     kind: str = "cifar10"
-    num_train: Annotated[int, Field(ge=1, le=_NUM_TRAIN)] = _NUM_TRAIN
-    num_test: Annotated[int, Field(ge=1, le=_NUM_TEST)] = _NUM_TEST
+    num_train: Annotated[int, Field(ge=1, le=_NUM_TRAIN)] = _NUM_TRAIN  # training samples kept, the first so many
+    num_test: Annotated[int, Field(ge=1, le=_NUM_TEST)] = _NUM_TEST  # test samples kept, the first so many
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Return the data set, read once per process.

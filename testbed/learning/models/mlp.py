@@ -20,7 +20,7 @@ class Mlp(Part):
     """
 
     kind: str = "mlp"
-    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]  # units of each hidden layer
 
     def build(self, input_shape: tuple[int, ...], num_classes: int, torch_generator_seed: int) -> nn.Module:
         """Return the module; see `Architecture.build`."""

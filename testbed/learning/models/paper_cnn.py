@@ -26,8 +26,8 @@ class PaperCnn(Part):
     """
 
     kind: str = "paper-cnn"
-    num_filters: tuple[PositiveInt, PositiveInt] = (20, 50)
-    num_hidden: PositiveInt = 500
+    num_filters: tuple[PositiveInt, PositiveInt] = (20, 50)  # of the two convolutions
+    num_hidden: PositiveInt = 500  # units of the hidden layer
 
     def build(self, input_shape: tuple[int, ...], num_classes: int, torch_generator_seed: int) -> nn.Module:
         """Return the module; see `Architecture.build`."""

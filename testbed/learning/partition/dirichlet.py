@@ -31,9 +31,9 @@ class DirichletPartition(Part):
     """
 
     kind: str = "dirichlet"
-    alpha: Annotated[float, Field(gt=0)]
+    alpha: Annotated[float, Field(gt=0)]  # smaller means that clients differ more
     # 1 is the least with which every client can train at all.
-    min_samples: PositiveInt = 1
+    min_samples: PositiveInt = 1  # of a client
 
     def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
         """Return the deal; see `Partition.deal`."""

@@ -27,7 +27,7 @@ class PathologicalPartition(Part):
     """
 
     kind: str = "pathological"
-    classes_per_client: PositiveInt
+    classes_per_client: PositiveInt  # labels that a client has
 
     def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
         """Return the deal; see `Partition.deal`."""

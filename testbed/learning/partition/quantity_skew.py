@@ -24,9 +24,9 @@ class QuantitySkewPartition(Part):
     """
 
     kind: str = "quantity-skew"
-    sigma: Annotated[float, Field(ge=0)]
+    sigma: Annotated[float, Field(ge=0)]  # larger means that clients' sizes differ more; 0: not at all
     # 1 is the least with which every client can train at all.
-    min_samples: PositiveInt = 1
+    min_samples: PositiveInt = 1  # of a client
 
     def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
         """Return the deal; see `Partition.deal`."""

@@ -24,7 +24,7 @@ class ShardsPartition(Part):
     """
 
     kind: str = "shards"
-    shards_per_client: PositiveInt
+    shards_per_client: PositiveInt  # runs of samples sorted by label that a client gets
 
     def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
         """Return the deal; see `Partition.deal`."""

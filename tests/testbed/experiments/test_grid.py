@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pyarrow as pa
 import pytest
+from regions import regions_run
 
 from testbed.errors import RequestError
 from testbed.experiments.grid import Grid
@@ -97,3 +98,16 @@ def test_a_seed_twice_in_one_cell_or_another_number_of_settings_is_refused() -> 
     for some, keys in product(([], list(runs())), (KEYS[:1], (*KEYS, "run.horizon_s"))):
         with pytest.raises(RequestError, match="two settings"):
             Grid.of(some, keys, TARGET)
+
+
+def test_without_a_target_the_lowest_final_perplexity_of_language_models_is_best() -> None:
+    runs = [
+        replace(run, scenario={**run.scenario, "a": rate, "b": steps})
+        for rate, halving in ((0.1, 60.0), (0.2, 30.0))
+        for steps in (1, 2)
+        for run in [regions_run(num_steps=100, steps_to_halve=halving * steps)]
+    ]
+    grid = Grid.of(runs, ["a", "b"], None)
+    assert (grid.metric, grid.more_is_better, grid.best) == ("perplexity", False, [(1, 0)])
+    assert grid.headline == "Final perplexity (mean of last 5)"
+    assert grid.values[1, 0] == runs[2].final("perplexity")

@@ -1,12 +1,15 @@
 from collections.abc import Callable
 
 import pytest
+from regions import NAMES, regions_run
 from rich.console import Console
 from synthetic import SPAN_COLUMNS, table
 
 from testbed.experiments.blame import blame
 from testbed.experiments.result import RunResult
+from testbed.experiments.stalls import stalls
 from testbed.views.blame import blame_tables
+from testbed.views.region_lanes import entity_names
 
 NUM_DEVICES = 12
 
@@ -73,3 +76,18 @@ def test_the_devices_that_took_most_are_named_and_the_rest_summed(printed: Calla
 
 def test_no_line_is_wider_than_100_columns(printed: Callable[[RunResult], str]) -> None:
     assert max(len(line.rstrip()) for line in printed(many_devices()).splitlines()) <= 100
+
+
+def test_a_run_between_regions_says_what_each_region_stalled_for_under_its_name() -> None:
+    run = regions_run(num_steps=80, delay_steps=2, bits=6e9)
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(blame_tables(blame(run), entity_names(run)))
+    text = capture.get()
+    assert "update" not in text and "device-" not in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+    for name, own in zip(NAMES, stalls(run).values(), strict=True):
+        row = cells(text.split("What regions stalled for")[1], name)
+        assert row[0] == str(own.num_stalls)
+        assert float(row[1]) == pytest.approx(own.total_s, rel=5e-3)
+        assert sum(map(float, row[2:])) == pytest.approx(own.total_s, rel=2e-2)

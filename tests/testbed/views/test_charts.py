@@ -101,3 +101,13 @@ def test_names_are_escaped() -> None:
     page = Page(chart().to_html())
     assert {text for _, text in page.all("title")} == {"a <b>", "a <b>: 50"}
     assert [text for _, text in Page(legend(["a <b>"])).all("li")] == ["a <b>"]
+
+
+def test_a_logarithmic_value_axis_places_equal_ratios_at_equal_distances() -> None:
+    values = np.array([10.0, 100.0, 1000.0])
+    band = Band(X, values, values, values)
+    page = Page(chart(bands={"a": band}, reached={}, level=None, value_range=(10.0, 1000.0), log_values=True).to_html())
+    _, _, bottom, top = axis_of(page)
+    ((line, _),) = page.all("path", class_="line")
+    np.testing.assert_allclose(points(str(line["d"]))[:, 1], [bottom, (bottom + top) / 2, top], atol=0.02)
+    assert "test accuracy (log scale)" in page.words

@@ -5,10 +5,12 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from regions import regions_run, three_methods
 from synthetic import grouped_run, three_alternatives
 
 from testbed.errors import RequestError
 from testbed.experiments.result import RunResult
+from testbed.experiments.summary import Comparison
 from testbed.experiments.target import Target
 from testbed.views.curves import median_bands, plot_curves, reading_of
 
@@ -134,3 +136,38 @@ def test_drawing_leaves_matplotlib_as_it_was_and_fills_the_picture(
     assert (dict(matplotlib.rcParams), matplotlib.get_backend()) == (settings, backend)
     pixels = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
     assert pixels.shape == (1000, 1600, 4)
+
+
+def test_curves_of_regions_are_against_time_steps_and_traffic_with_a_wide_perplexity_on_a_log_axis() -> None:
+    runs = three_methods((0, 1, 2))
+    figure = plot_curves(runs, "perplexity", Target("perplexity", "<=", 20.0))
+    assert [axes.get_xlabel() for axes in figure.axes] == [
+        "simulated time [s]", "inner steps of a region", "traffic over the WAN [GB] (log scale)"
+    ]  # fmt: skip
+    assert {axes.get_yscale() for axes in figure.axes} == {"log"}
+    assert figure.axes[0].get_ylabel() == "test perplexity (log scale)"
+    first = runs["ddp"][0]
+    steps = figure.axes[1].get_lines()[0]
+    np.testing.assert_array_equal(steps.get_xdata(), first.versions("perplexity"))
+    traffic = figure.axes[2].get_lines()[0]
+    assert max(traffic.get_xdata()) == pytest.approx(first.cost("bits_wan")[1][-1] / 8e9)
+
+
+def test_a_diamond_of_regions_is_where_the_comparison_has_the_target_reached() -> None:
+    runs, target = three_methods((0, 1, 2), hours=True), Target("loss", "<=", 3.0)
+    figure = plot_curves(runs, "loss", target)
+    assert {axes.get_yscale() for axes in figure.axes} == {"linear"}
+    comparison = Comparison.of(runs, target)
+    for position, alternative in enumerate(comparison.alternatives):
+        marks = [[line for line in axes.get_lines() if line.get_marker() == "D"][position] for axes in figure.axes]
+        time_s, steps, gigabytes = (float(mark.get_xdata()[0]) for mark in marks)
+        assert time_s == alternative.time_to_s.median
+        assert steps == alternative.versions_to_target.median
+        assert gigabytes == pytest.approx((alternative.to_target["bits_wan"].median or 0) / 8e9)
+
+
+def test_long_runs_have_their_time_in_hours() -> None:
+    run = regions_run(num_steps=400, step_s=(100.0, 101.0, 102.0, 110.0))
+    axes = plot_curves({"a": [run]}, "loss").axes[0]
+    assert axes.get_xlabel() == "simulated time [h]"
+    assert max(axes.get_lines()[0].get_xdata()) == pytest.approx(run.series("loss")[0][-1] / 3600)

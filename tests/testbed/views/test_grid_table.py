@@ -17,7 +17,7 @@ def a_grid(rows: tuple[str, ...] = RULES, columns: tuple[str, ...] = GROUPINGS, 
     numbers = itertools.count(101)
     cells = [
         tuple(
-            Cell(3, 0, 0, None, 0.5) if column == columns[-1] else Cell(3, 2, 0, float(next(numbers)), 0.9)
+            Cell(3, 0, 0, None, 0.5, 0.5) if column == columns[-1] else Cell(3, 2, 0, float(next(numbers)), 0.9, 0.9)
             for column in columns
         )
         for _ in rows
@@ -65,13 +65,27 @@ def test_what_nobody_reached_is_said() -> None:
 
 
 def test_a_cell_says_its_median_its_seeds_and_what_failed() -> None:
-    assert cell_lines(Cell(3, 2, 1, 180.0, 0.9), True) == ["180 s", "2/3", "1/3 failed"]
-    assert cell_lines(Cell(3, 1, 0, None, 0.9), True) == ["not reached", "1/3"]
-    assert cell_lines(Cell(3, 0, 0, None, 0.91234), False) == ["0.912"]
-    assert cell_lines(Cell(2, 0, 2, None, None), False) == ["2/2 failed"]
+    assert cell_lines(Cell(3, 2, 1, 180.0, 0.9, 0.9), True) == ["180 s", "2/3", "1/3 failed"]
+    assert cell_lines(Cell(3, 1, 0, None, 0.9, 0.9), True) == ["not reached", "1/3"]
+    assert cell_lines(Cell(3, 0, 0, None, 0.9, 0.91234), False) == ["0.912"]
+    assert cell_lines(Cell(2, 0, 2, None, None, None), False) == ["2/2 failed"]
     assert cell_lines(None, True) == ["no run"]
 
 
 def test_without_a_target_the_highest_accuracy_is_named() -> None:
     text = text_of(a_grid(("ideal",), ("single", "tier"), target=None))
     assert "Final accuracy" in text and "highest: 0.900, by power_control=ideal with grouping=single" in text
+
+
+def test_long_times_of_a_grid_are_all_in_hours() -> None:
+    axes = Axis("a", ("1", "2")), Axis("b", ("x",))
+    cells = ((Cell(3, 3, 0, 1800.0, 0.9, 0.9),), (Cell(3, 3, 0, 72_000.0, 0.9, 0.9),))
+    text = text_of(Grid(*axes, TARGET, "smoothed", cells))
+    assert "0.5 h 3/3" in text and "20 h 3/3" in text and "shortest: 0.5 h" in text
+
+
+def test_the_lowest_perplexity_is_named() -> None:
+    axes = Axis("a", ("1", "2")), Axis("b", ("x",))
+    cells = ((Cell(3, 0, 0, None, 0.1, 12.5),), (Cell(3, 0, 0, None, 0.1, 11.25),))
+    text = text_of(Grid(*axes, None, "smoothed", cells, "perplexity"))
+    assert "Final perplexity" in text and "lowest: 11.250, by a=2 with b=x" in text

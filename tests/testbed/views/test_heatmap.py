@@ -14,7 +14,9 @@ TARGET = Target("accuracy", ">=", 0.8)
 
 
 def a_grid(times_s: list[list[float | None]], target: Target | None = TARGET) -> Grid:
-    cells = [[Cell(3, 3 if time_s else 0, 0, time_s, 0.5 if time_s else None) for time_s in row] for row in times_s]
+    cells = [
+        [Cell(3, 3 if time_s else 0, 0, time_s, *[0.5 if time_s else None] * 2) for time_s in row] for row in times_s
+    ]
     rows = Axis("algorithm.power_control", tuple(f"truncated-inversion-{k}" for k in range(len(times_s))))
     columns = Axis("algorithm.grouping", tuple(f"label-balanced-tier-{k}" for k in range(len(times_s[0]))))
     return Grid(rows, columns, target, "smoothed", tuple(map(tuple, cells)))

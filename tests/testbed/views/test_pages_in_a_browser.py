@@ -4,12 +4,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import browser
 import numpy as np
 import pyarrow as pa
 import pytest
 from browser import Browser, browsing
+from regions import regions_run
 from synthetic import grouped_run, three_alternatives
 
 from testbed.experiments.result import RunResult
@@ -20,6 +22,7 @@ from testbed.views.timeline_page import timeline_page
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(browser.EXECUTABLE is None, reason=browser.WHY_NOT)]
 
 NUM_DEVICES, NUM_GROUPS = 100, 5
+REGIONS: dict[str, Any] = {"num_steps": 80, "delay_steps": 2, "bits": 6e9}
 
 
 def long_run(num_spans: int) -> RunResult:
@@ -228,3 +231,34 @@ def test_ten_thousand_spans_are_fluid_and_a_hundred_thousand_open(
         assert press(shown, "all")["numInView"] == num_spans
         # Generous, for a busy machine without a graphics card: these are not measurements.
         assert max(press(shown, action)["drawMs"] for action in ("in", "right", "out", "all")) < limit_ms
+
+
+@pytest.fixture
+def regions(shown: Browser, tmp_path: Path) -> Iterator[Browser]:
+    """The timeline of four regions, opened at its first 100 s."""
+    page = tmp_path / "regions.html"
+    page.write_text(timeline_page(regions_run(**REGIONS), 0.0, 100.0), encoding="utf-8")
+    yield from watched(shown, page)
+
+
+def hovered(shown: Browser, time_part: float, y_px: float) -> str:
+    """Return what is told of the point at a part of the time axis, so far below the top of the canvas."""
+    left, top, width = shown.value(
+        "(b => [b.x, b.y, b.width])(document.querySelector('.overlay').getBoundingClientRect())"
+    )
+    shown.mouse("mouseMoved", left + 128 + time_part * (width - 128 - 12), top + y_px)
+    return str(shown.value("document.querySelector('.tooltip').textContent"))
+
+
+def test_regions_stand_above_their_collectives_and_links_and_are_filtered_by_number(regions: Browser) -> None:
+    assert state(regions)["numLanes"] == 4
+    assert "of 4 of 4 regions" in regions.value("document.querySelector('.status').textContent")
+    frame = regions_run(**REGIONS).frame("span")
+    stall = frame[(frame["entity"] == "device-0") & (frame["kind"] == "stall")].iloc[0]
+    middle = (stall["start_s"] + stall["end_s"]) / 2 / 100.0
+    told = [hovered(regions, middle, y_px).split("\n")[0] for y_px in range(30, 200, 4)]
+    found = [words for words in dict.fromkeys(told) if words]
+    assert found[0] == "us-west stall"
+    links = ["us-west → us-east", "us-east → eu", "eu → asia", "asia → us-west"]
+    assert found[4:] == ["collectives all-reduce", *(f"{link} transmit" for link in links)]
+    assert search(regions, "1-2")["numLanes"] == 2

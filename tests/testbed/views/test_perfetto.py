@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from regions import NAMES, regions_run
 from small import small_scenario
 from synthetic import SPAN_COLUMNS, grouped_run, table
 from trace_rules import check_trace
@@ -276,3 +277,63 @@ def test_the_rules_refuse_a_trace_in_which(break_: str, document: Event) -> None
     BREAKS[break_](broken)
     with pytest.raises((AssertionError, KeyError, ValueError)):
         check_trace(broken)
+
+
+# -- regions -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def between() -> RunResult:
+    return regions_run(num_steps=80, delay_steps=2, bits=6e9)
+
+
+@pytest.fixture(scope="module")
+def regional(between: RunResult) -> Event:
+    return json.loads("".join(trace_text(between)))
+
+
+def test_a_trace_of_regions_follows_the_rules_and_names_regions_collectives_and_links_in_order(regional: Event) -> None:
+    check_trace(regional)
+    names = process_names(regional)
+    links = [f"{one} → {other}" for one, other in zip(NAMES, (*NAMES[1:], NAMES[0]), strict=True)]
+    regions = [f"{name} (device-{number})" for number, name in enumerate(NAMES)]
+    assert [names[pid] for pid in sorted(names)] == ["run", *regions, "collective", *links]
+
+
+def test_every_flow_is_an_arrow_from_what_its_sender_did_to_what_its_receiver_did(
+    between: RunResult, regional: Event
+) -> None:
+    names = process_names(regional)
+    starts = {event["id"]: event for event in of_phase(regional, "s", name="transfer")}
+    ends = {event["id"]: event for event in of_phase(regional, "f", name="transfer")}
+    found = sorted(
+        (names[start["pid"]].split(" (")[0], names[ends[number]["pid"]].split(" (")[0], start["ts"])
+        for number, start in starts.items()
+    )
+    flows = between.frame("flow")
+    assert [row[:2] for row in found] == sorted(zip(flows["source"], flows["target"], strict=True))
+    for number, start in starts.items():
+        assert ends[number]["ts"] > start["ts"]
+    (first, *_) = sorted(row[2] for row in found)
+    assert first == pytest.approx(1e6 * flows["start_s"].min(), abs=1.0)
+
+
+def test_counters_of_regions_are_their_steps_metrics_and_traffic(between: RunResult, regional: Event) -> None:
+    last = {event["name"]: event["args"]["value"] for event in of_phase(regional, "C")}
+    assert last["steps"] == 80
+    assert last["perplexity"] == between.series("perplexity")[1][-1]
+    assert last["bits_wan"] == between.cost("bits_wan")[1][-1]
+    assert last["collectives in line"] == 0
+    assert "waiting for the uplink" not in last and "channel_uses" not in last
+
+
+def test_a_flow_whose_ends_show_nothing_keeps_its_arrow_on_its_link() -> None:
+    rows = [(0, "wan-a-b", "transmit", 1.0, 2.0, -1)]
+    tables = {
+        "span": table(SPAN_COLUMNS, rows),
+        "flow": table(("span_id", "source", "target", "start_s", "end_s", "bits"), [(0, "a", "b", 1.0, 2.0, 8.0)]),
+        "region": table(("region", "name"), [(0, "a"), (1, "b")]),
+    }
+    document = json.loads("".join(trace_text(RunResult("", {}, 0, {}, tables))))
+    check_trace(document)
+    assert len(of_phase(document, "s", name="transfer")) == 1

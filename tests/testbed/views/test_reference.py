@@ -13,7 +13,7 @@ from testbed import catalogue
 from testbed.cli import app
 from testbed.devices.availability import FaultSettings
 from testbed.devices.fleet import FleetSettings
-from testbed.experiments.resolve import RunSettings, StopSettings
+from testbed.experiments.resolve import DataSettings, Header, RunSettings, StopSettings, TrainingSettings
 from testbed.settings import Fraction, Part, PositiveSeconds, Settings, component
 from testbed.views.reference import reference_page, settings_of, unit_of
 
@@ -105,3 +105,11 @@ def test_what_a_script_registers_is_not_on_the_page(monkeypatch: pytest.MonkeyPa
     before = reference_page()
     catalogue.register("grouping", "of-a-script")(Outer)
     assert reference_page() == before
+
+
+WORLDS = [catalogue.load("world", name).Settings for name in catalogue.entries("world")]
+
+
+@pytest.mark.parametrize("settings", [Header, RunSettings, DataSettings, TrainingSettings, *WORLDS, *CLASSES])
+def test_every_setting_says_what_it_means(settings: type[Settings]) -> None:
+    assert [setting.name for setting in settings_of(settings) if not setting.meaning] == []

@@ -31,7 +31,7 @@ def test_a_link_without_rows_of_flows_keeps_its_name() -> None:
 
 
 def test_a_collective_has_the_fragment_that_it_synchronised() -> None:
-    run = regions_run(num_steps=80)
+    run = regions_run(num_steps=85)
     frame = run.frame("span")
     done = frame[frame["kind"] == "all-reduce"]
     found = fragments_of(run)

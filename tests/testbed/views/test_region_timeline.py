@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -62,6 +63,13 @@ def test_a_collective_has_the_colour_and_the_number_of_its_fragment(run: RunResu
     for start_s, end_s, fragment in zip(shown["start_s"], shown["end_s"], shown["fragment"], strict=True):
         column = int((start_s + min(end_s, 100.0)) / 2 / 100.0 * len(collective))
         assert is_colour(collective[[column]], colour_of(fragment)).all()
+
+
+def test_a_run_without_collectives_has_no_lanes_for_them(run: RunResult) -> None:
+    frame = run.frame("span")
+    tables = {**run.tables, "span": pa.Table.from_pandas(frame[frame["entity"] != "collective"], preserve_index=False)}
+    texts = [text.get_text() for text in plot_timeline(replace(run, tables=tables)).axes[0].texts]
+    assert len(texts) == 2 * len(NAMES) and not {"all-reduce", "in line for it"} & set(texts)
 
 
 def test_a_span_shorter_than_a_column_can_be_seen() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from pages import Page
+from regions import three_methods
 from synthetic import grouped_run, three_alternatives
 
 from testbed.errors import RequestError
@@ -15,6 +16,7 @@ from testbed.experiments.target import Target
 from testbed.views.report import report_page
 
 TARGET = Target("accuracy", ">=", 0.8)
+PERPLEXITY = Target("perplexity", "<=", 20.0)
 META = {
     "status": "done",
     "command": "testbed compare mine.toml --vary algorithm.kind=a,b --target 'accuracy>=0.8'",
@@ -192,3 +194,15 @@ def test_a_run_that_failed_at_once_has_no_timeline_and_the_report_says_so(runs: 
 
 def test_the_same_runs_make_the_same_page(runs: list[RunResult]) -> None:
     assert report_page(runs, TARGET) == report_page(runs, TARGET)
+
+
+def test_a_report_on_regions_shows_steps_traffic_perplexity_and_their_timeline() -> None:
+    methods = three_methods((0, 1))
+    page = Page(report_page([recorded(run) for group in methods.values() for run in group], PERPLEXITY))
+    page.assert_complete_in_itself()
+    for words in ("steps", "WAN traffic", "final perplexity", "traffic over the WAN [GB]", "regions computing"):
+        assert words in page.words, words
+    assert page.timeline["regions"]
+    first = Comparison.of(methods, PERPLEXITY).alternatives[0].seeds[0]
+    (row,) = (row for row in page.rows if row[:2] == ["ddp", "0"])
+    assert row[5] == f"{first.final:.4f}"

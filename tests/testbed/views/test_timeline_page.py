@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pages import Page
+from regions import NAMES, regions_run
 from synthetic import SPAN_COLUMNS, grouped_run, table
 
 from testbed.errors import RequestError
@@ -117,3 +118,19 @@ def test_inside_a_longer_page_the_wheel_is_left_to_the_page(run: RunResult, page
     ((alone, _),) = page.all("section", class_="timeline")
     ((inside, _),) = Page(timeline_section(run)).all("section", class_="timeline")
     assert (alone["data-wheel"], inside["data-wheel"]) == ("always", "focused")
+
+
+def test_a_page_of_regions_names_them_and_has_collectives_and_links_below_in_order() -> None:
+    run = regions_run(num_steps=80, delay_steps=2, bits=6e9)
+    page = Page(timeline_page(run))
+    page.assert_complete_in_itself()
+    data = page.timeline
+    links = [f"{one} → {other}" for one, other in zip(NAMES, (*NAMES[1:], NAMES[0]), strict=True)]
+    assert data["regions"] and data["spans"]["labels"] == [*NAMES, "collectives", *links]
+    entities = [data["spans"]["entities"][entity] for entity in unpacked(data["spans"]["entity"], "i4")]
+    assert entities == list(run.frame("span")["entity"])
+    boxes = [attributes["data-kind"] for attributes, _ in page.all("input", type="checkbox")]
+    assert boxes == data["kinds"] == ["compute", "all-reduce", "transmit", "stall"]
+    assert "stalled by a transfer" in page.words and "colour of the group" not in page.words
+    assert [metric["name"] for metric in data["metrics"]][:2] == ["perplexity", "accuracy"]
+    assert not Page(timeline_page(grouped_run())).timeline["regions"]
