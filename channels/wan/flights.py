@@ -24,6 +24,7 @@ FLOW = Schema.of(
     route=("str", "nodes it passed, both ends included, joined by >"),
     what=("str", "what it was, in the words of who sent it"),
     start_s=("float", "when its first bit left [s]"),
+    sent_s=("float", "when its last bit left, or the run ended [s]; from then on it travels"),
     end_s=("float", "when its last bit arrived, or the run ended [s]"),
     bits=("float", "payload that left the source [bit]"),
     energy_j=("float", "energy of putting it on the links of its route [J]"),
@@ -34,7 +35,7 @@ FLOW = Schema.of(
 class Flight:
     """One flow, from when it begins; `landing` happens when its last bit has arrived, and `span_id` is known then."""
 
-    __slots__ = ("bits", "cause_id", "end_s", "flow", "landing", "span_id", "start_s", "way", "what")
+    __slots__ = ("bits", "cause_id", "delay_s", "end_s", "flow", "landing", "span_id", "start_s", "way", "what")
 
     def __init__(self, way: Way, bits: float, what: str, cause_id: int, start_s: float) -> None:
         self.way = way
@@ -42,6 +43,7 @@ class Flight:
         self.what = what
         self.cause_id = cause_id
         self.start_s = start_s
+        self.delay_s = 0.0
         self.end_s = math.inf
         self.span_id = NO_CAUSE
         self.flow = Flow(way.links, bits, way.cap_bit_per_s)
@@ -74,7 +76,8 @@ class Flights:
         flight.landing = self._simulation.event(partial(self._describe, flight))
         flight.landing.callbacks.append(partial(self._land, flight))
         self._in_air[flight] = None
-        self._traffic.send(flight.flow, flight.landing, way.delay_s + self._jitter_s(flight))
+        flight.delay_s = way.delay_s + self._jitter_s(flight)
+        self._traffic.send(flight.flow, flight.landing, flight.delay_s)
         return flight
 
     def _jitter_s(self, flight: Flight) -> float:
@@ -99,6 +102,7 @@ class Flights:
 
     def _record(self, flight: Flight, bits: float, outcome: str) -> None:
         flight.end_s = self._simulation.now_s
+        delay_s = flight.delay_s if outcome == "delivered" else 0.0
         way, records = flight.way, self._simulation.records
         entity = f"wan-{flight.source}-{flight.target}"
         flight.span_id = records.span(entity, "transmit", flight.start_s, flight.end_s, flight.cause_id)
@@ -111,6 +115,7 @@ class Flights:
             ">".join(way.nodes),
             flight.what,
             flight.start_s,
+            max(flight.start_s, flight.end_s - delay_s),
             flight.end_s,
             bits,
             bits * way.energy_j_per_bit,

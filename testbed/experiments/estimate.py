@@ -52,7 +52,7 @@ def estimate(scenario: ResolvedScenario, seed: int, data_dir: Path | None) -> Es
     timeline_s = time.perf_counter() - started
     training = timeline.tables["training"]
     end_s = float(timeline.meta["simulated_end_s"])
-    num_versions = max(timeline.tables["version"]["version"].to_pylist(), default=0)
+    num_versions = (scenario.run.horizon_rounds or 0) if timeline.between_regions else timeline.num_versions
     interval_s = scenario.run.evaluation_interval_s
     if scenario.run.evaluation_interval_rounds is not None:
         interval_s = end_s * scenario.run.evaluation_interval_rounds / max(num_versions, 1)
