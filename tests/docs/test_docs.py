@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 from documents import DOCS, FENCE, PAGES, ROOT, blocks, commands, save_files
 from examples import examples
-from small import small_experiment, small_scenario
+from small import of_world, small_experiment, small_regions, small_scenario
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -24,6 +24,7 @@ from testbed.experiments.explanation import explain
 from testbed.experiments.overrides import parse_override
 from testbed.experiments.resolve import DataSettings, Header, RunSettings, TrainingSettings, resolve
 from testbed.experiments.result import COSTS
+from testbed.experiments.run import prepare
 from testbed.experiments.scenario import Scenario
 from testbed.experiments.sweep import parse_seeds, parse_variation, plan_sweep
 from testbed.experiments.target import Rule, check_rule, parse_target
@@ -57,7 +58,11 @@ def schemas() -> dict[str, Schema]:
     found: dict[str, Schema] = {}
     for example in examples("algorithm"):
         algorithm = {"kind": example.name, example.name: dict(example.settings)}
-        experiment = small_experiment(algorithm=algorithm, run__horizon_s=60.0)
+        if example.name in of_world("federation"):
+            experiment = small_experiment(algorithm=algorithm, run__horizon_s=60.0)
+        else:
+            resolved = small_regions(algorithm=algorithm, run__kernel="none").resolve()
+            experiment = prepare(resolved, 0, resolved.data.dataset.load(None))
         experiment.run()
         found |= experiment.simulation.records._schemas
     followed = {"channel__uplink__hold": "block", "channel__uplink__csi": "per-block"}
@@ -79,7 +84,8 @@ def test_every_column_is_documented_with_its_unit_and_no_other_is(schemas: dict[
 def test_every_derived_metric_is_documented_and_no_other_is() -> None:
     metrics = DOCS / "metrics.md"
     run = small_scenario(run__horizon_s=100.0).run(0)
-    assert set(table(section(metrics, "Indicators"))) == set(explain(run))
+    regions = small_regions(run__horizon_rounds=6).run(0)
+    assert set(table(section(metrics, "Indicators"))) == set(explain(run)) | set(explain(regions))
     assert set(table(section(metrics, "Costs"))) == set(COSTS)
     assert set(table(section(metrics, "Blame"))) == set(BLAMED)
     assert set(table(section(metrics, "Time to a target"))) == set(get_args(Rule))
