@@ -54,7 +54,7 @@ class Workload:
 
     `watch(version, time_s, parameters, views)` is told of every global version; by default that is the evaluator.
     `optimizer` makes the steps of a job for whoever holds a gradient.
-    `sources` are the SHA-256 of the files that were read besides the data set, by name.
+    `sources` are the SHA-256 of the files that were read, by name; those of the data set are added by who builds this.
     """
 
     def __init__(
