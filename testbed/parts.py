@@ -213,6 +213,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "testbed.reproductions.air_fedga:REPRODUCTION",
             "grouping asynchronous federated learning over the air (Ma et al., IPDPS 2025)",
         ),
+        "cocodc": (
+            "testbed.reproductions.cocodc:REPRODUCTION",
+            "cross-region training with overlap, delay compensation and adaptive transmission (Zhu et al., 2025)",
+        ),
     },
     "scenario": {
         "air-fedga": (

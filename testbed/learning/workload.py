@@ -55,8 +55,12 @@ class Workload:
 
     `watch(version, time_s, parameters, views)` is told of every global version; by default that is the evaluator.
     `optimizer` makes the steps of a job for whoever holds a gradient.
+<<<<<<< HEAD
     `sources` are the SHA-256 of the files that were read besides the data set, by name.
     `horizon_rounds` is the version with which the run ends, infinity if only time ends it.
+=======
+    `sources` are the SHA-256 of the files that were read, by name; those of the data set are added by who builds this.
+>>>>>>> wip-learn
     """
 
     def __init__(

@@ -391,12 +391,16 @@ def test_a_wrong_command_gets_one_message_and_code_2(case: str, command: Command
 
 BAD_SWEEPS = {
     "a metric that no run records": (
-        ["--vary", "devices.count=5", "--target", "confidence>=0.5"],
-        ["confidence", "known: accuracy, accuracy_class_K, client_accuracy_p10, loss, perplexity"],
+        ["--vary", "devices.count=5", "--target", "patience<=3"],
+        ["patience", "known: accuracy, accuracy_class_K, client_accuracy_p10, loss, loss_VIEW, perplexity"],
     ),
-    "a metric that runs on other data record": (
+    "a metric of language on data to classify": (
         ["--vary", "devices.count=5", "--target", "perplexity<=3"],
-        ["perplexity", "client_accuracy_p10, loss"],
+        ["perplexity", "known: accuracy, accuracy_class_0,", "client_accuracy_p10, loss"],
+    ),
+    "a view that the world does not have": (
+        ["--vary", "devices.count=5", "--target", "loss_mean<=3"],
+        ["loss_mean", "known: accuracy, accuracy_class_0,", "client_accuracy_p10, loss"],
     ),
     "a class that the data does not have": (
         ["--vary", "devices.count=5", "--target", "accuracy_class_17>=0.5"],
