@@ -9,7 +9,7 @@ from testbed.reproductions.outline import Reproduction
 __all__ = ["REPRODUCTION"]
 
 REPRODUCTION = Reproduction(
-    paper='Zhu et al., "CoCoDC: cross-region model training with communication-computation overlapping and delay '
-    'compensation", arXiv 2504.17672, 2025',
+    paper='Zhu et al., "Cross-region Model Training with Communication-Computation Overlapping and Delay '
+    'Compensation", arXiv 2504.17672, 2025',
     sections=(closed_forms.SECTION, methods.SECTION, delays.SECTION, forms.SECTION),
 )
