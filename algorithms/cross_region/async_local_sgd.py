@@ -50,8 +50,8 @@ class AsyncLocalSGD(Part):
     staleness_exponent: Annotated[float, Field(ge=0)] = 0.0  # a: an update that missed s versions counts (1 + s)^-a
     grace_s: Seconds = 0.0  # how long the server waits for others after the first arrival [s]
     server_region: Annotated[int, Field(ge=0)] = 0  # region in which the server stands
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = Nesterov(learning_rate=0.07)
-    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = Nesterov(learning_rate=0.07)  # moves G
+    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]  # how what is sent is encoded
     error_feedback: bool = False  # whether what the codec dropped is added to the next payload
     reads_trained_values: ClassVar[bool] = False
 

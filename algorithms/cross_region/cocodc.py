@@ -24,6 +24,6 @@ class CoCoDC(FragmentSync):
     """CoCoDC: the fragment that changed most goes next, as often as the network carries, and is carried forward."""
 
     kind: str = "cocodc"
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = Nesterov(learning_rate=0.4)
-    schedule: Annotated[Schedule, component("schedule")] = AdaptiveTransmission()
-    compensation: Annotated[Compensation, component("compensation")] = NormCurvature()
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = Nesterov(learning_rate=0.4)  # moves G
+    schedule: Annotated[Schedule, component("schedule")] = AdaptiveTransmission()  # when which fragment is sent
+    compensation: Annotated[Compensation, component("compensation")] = NormCurvature()  # of the delay

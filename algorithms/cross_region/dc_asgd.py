@@ -59,7 +59,7 @@ class DCASGD(Part):
     strength: Annotated[float, Field(ge=0)] | None = None  # lam, or lam0 where adaptive; None: 0.04, or 2
     strength_rule: Literal["constant", "adaptive"] = "adaptive"  # adaptive: by the mean square of gradients
     server_region: Annotated[int, Field(ge=0)] = 0  # region in which the server stands
-    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]
+    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]  # how what is sent is encoded
     error_feedback: bool = False  # whether what the codec dropped is added to the next payload
     reads_trained_values: ClassVar[bool] = False
 

@@ -31,7 +31,7 @@ class DDP(Part):
     views: ClassVar[tuple[str, ...]] = ()
     kind: str = "ddp"
     overlap_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0  # o: share of an exchange hidden by the backward pass
-    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]
+    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]  # how what is sent is encoded
     error_feedback: bool = False  # whether what the codec dropped is added to the next payload
     reads_trained_values: ClassVar[bool] = False
 

@@ -17,4 +17,4 @@ class DiLoCo(Rounds):
     """DiLoCo: rounds of `sync_every` inner steps, then one blocking exchange and one outer step."""
 
     kind: str = "diloco"
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = "nesterov"  # type: ignore[assignment]
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = "nesterov"  # type: ignore[assignment]  # how the global model moves

@@ -37,8 +37,8 @@ class EagerDiLoCo(Part):
     kind: str = "eager"
     sync_every: Annotated[int, Field(ge=1)] = 100  # H: inner steps of a round
     overlap_rounds: Annotated[int, Field(ge=1)] = 1  # d: rounds that an exchange may take before anybody waits
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = "nesterov"  # type: ignore[assignment]
-    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = "nesterov"  # type: ignore[assignment]  # how the global model moves
+    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]  # how what is sent is encoded
     error_feedback: bool = False  # whether what the codec dropped is added to the next payload
     reads_trained_values: ClassVar[bool] = False
 

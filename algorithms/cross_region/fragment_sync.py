@@ -59,10 +59,10 @@ class FragmentSync(Part):
     num_fragments: Annotated[int, Field(ge=1)] = 4  # K
     fragment_sync_delay: Annotated[int, Field(ge=0)] | None = 5  # tau: inner steps a transfer may take; None: as needed
     fragment_pattern: Pattern = "strided"  # which layers make a fragment
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")]
-    schedule: Annotated[Schedule, component("schedule")]
-    compensation: Annotated[Compensation, component("compensation")]
-    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")]  # how the global model moves
+    schedule: Annotated[Schedule, component("schedule")]  # when which fragment is sent
+    compensation: Annotated[Compensation, component("compensation")]  # what becomes of the local fragment
+    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]  # how what is sent is encoded
     error_feedback: bool = False  # whether what the codec dropped is added to the fragment's next payload
 
     @property

@@ -16,4 +16,4 @@ class LocalSGD(Rounds):
     """Local SGD: rounds of `sync_every` inner steps, then the replicas are averaged."""
 
     kind: str = "local-sgd"
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = "average"  # type: ignore[assignment]
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = "average"  # type: ignore[assignment]  # how the global model moves

@@ -27,7 +27,7 @@ class OverlappedDiLoCo(Rounds):
     """Naive overlap: rounds of `sync_every` inner steps, each outer step a round late."""
 
     kind: str = "overlapped-diloco"
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = "nesterov"  # type: ignore[assignment]
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = "nesterov"  # type: ignore[assignment]  # how the global model moves
 
     def train(self, world: Regions, replica: Replica, anchor: Anchor, out: Contributions) -> Process:
         """The life of one region."""

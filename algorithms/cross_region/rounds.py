@@ -30,8 +30,8 @@ class Rounds(Part):
     world: ClassVar[str] = "regions"
     views: ClassVar[tuple[str, ...]] = ("anchor", "region_0")
     sync_every: Annotated[int, Field(ge=1)] = 100  # H: inner steps of a round
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")]
-    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")]  # how the global model moves
+    codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]  # how what is sent is encoded
     error_feedback: bool = False  # whether what the codec dropped is added to the next payload
     reads_trained_values: ClassVar[bool] = False
 

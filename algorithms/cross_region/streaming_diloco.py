@@ -21,6 +21,6 @@ class StreamingDiLoCo(FragmentSync):
     """Streaming DiLoCo: each fragment has its turn once in `sync_every` steps and is blended with the local one."""
 
     kind: str = "streaming-diloco"
-    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = Nesterov(learning_rate=0.4)
-    schedule: Annotated[Schedule, component("schedule")] = ApplyAnchored()
-    compensation: Annotated[Compensation, component("compensation")] = Blend(alpha=0.5)
+    outer_optimizer: Annotated[OuterOptimizer, component("outer-optimizer")] = Nesterov(learning_rate=0.4)  # moves G
+    schedule: Annotated[Schedule, component("schedule")] = ApplyAnchored()  # when which fragment is sent
+    compensation: Annotated[Compensation, component("compensation")] = Blend(alpha=0.5)  # of the delay

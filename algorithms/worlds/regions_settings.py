@@ -36,12 +36,12 @@ class RegionsSettings(Settings):
     trains_in_segments: ClassVar[bool] = True  # its methods say how many steps a job has
 
     regions: FleetSettings  # a region is a device of this fleet
-    network: NetworkSettings
+    network: NetworkSettings  # what joins the regions
     virtual: VirtualSize | None = None  # None: the clock charges the model that is trained
     step_jitter: Annotated[float, Field(ge=0, lt=1)] = 0.0  # sigma of a log-normal factor of mean 1 on a step's time
-    availability: Annotated[Availability, component("availability")] = "always"  # type: ignore[assignment]
+    availability: Annotated[Availability, component("availability")] = "always"  # type: ignore[assignment]  # when regions are there
     fault: tuple[FaultSettings, ...] = ()  # absences of regions; those of links stand in [[network.fault]]
-    algorithm: Annotated[Any, component("algorithm")]
+    algorithm: Annotated[Any, component("algorithm")]  # the method
 
     @property
     def num_clients(self) -> int:

@@ -117,7 +117,7 @@ class ConstantBandwidth(Part):
 class Step(Settings):
     """From `start_s` on the link has this fraction of its capacity."""
 
-    start_s: Seconds
+    start_s: Seconds  # from then on
     fraction: Annotated[float, Field(ge=0)]  # of the link's capacity; 0: nothing passes
 
 

@@ -43,24 +43,20 @@ class Watch(Protocol):
 class Workload:
     """Task, shards, cost and the queue of jobs of one run.
 
-        Parameters
-        ----------
-        task : model, loss, optimiser and data.
-        shards : for each client the indices of its training samples.
-        label_histograms : (num_clients, num_classes) sample counts.
-        plan : how many steps of what batch a job takes.
-        cost : FLOP and bytes of a training step.
-        learning_rate : the rate of each step; None: that of the task, constant.
-        data_dir : the folder in which data sets lie, for a world that reads files itself; None if there is none.
+    Parameters
+    ----------
+    task : model, loss, optimiser and data.
+    shards : for each client the indices of its training samples.
+    label_histograms : (num_clients, num_classes) sample counts.
+    plan : how many steps of what batch a job takes.
+    cost : FLOP and bytes of a training step.
+    learning_rate : the rate of each step; None: that of the task, constant.
+    data_dir : the folder in which data sets lie, for a world that reads files itself; None if there is none.
 
-        `watch(version, time_s, parameters, views)` is told of every global version; by default that is the evaluator.
-        `optimizer` makes the steps of a job for whoever holds a gradient.
-    <<<<<<< HEAD
-        `sources` are the SHA-256 of the files that were read besides the data set, by name.
-        `horizon_rounds` is the version with which the run ends, infinity if only time ends it.
-    =======
-        `sources` are the SHA-256 of the files that were read, by name; those of the data set are added by who builds this.
-    >>>>>>> wip-learn
+    `watch(version, time_s, parameters, views)` is told of every global version; by default that is the evaluator.
+    `optimizer` makes the steps of a job for whoever holds a gradient.
+    `sources` are the SHA-256 of the files that were read, by name; those of the data set are added by who builds this.
+    `horizon_rounds` is the version with which the run ends, infinity if only time ends it.
     """
 
     def __init__(

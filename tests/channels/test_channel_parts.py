@@ -18,8 +18,8 @@ def test_every_named_part_exists_and_carries_its_name(kind: str, name: str) -> N
     assert help
 
 
-# A codec is a choice of how to write, not physics: its settings may have defaults.
-PHYSICS = [(kind, name) for kind, name in NAMES if kind != "codec"]
+# A codec is a choice of how to write, and a wired network is ideal unless said otherwise: these may have defaults.
+PHYSICS = [(kind, name) for kind, name in NAMES if kind not in ("bandwidth", "codec", "collective", "topology")]
 
 # What a scenario may leave out: impairments it does not ask for, and one of two settings of which it gives the other.
 HARMLESS = {"shadowing": "none", "rho": None, "normalised_doppler": None, "on_end": "refuse", "sha256": None}

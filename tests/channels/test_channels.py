@@ -36,5 +36,6 @@ def test_the_public_list_is_sorted_and_names_every_module() -> None:
 
 
 def test_only_known_kinds_of_parts_are_offered() -> None:
-    assert set(PARTS) == {"codec", "path-loss", "shadowing", "fading", "noise", "downlink"}
+    radio = {"path-loss", "shadowing", "fading", "noise", "downlink"}
+    assert set(PARTS) == radio | {"bandwidth", "codec", "collective", "topology"}
     assert set(PARTS) <= set(KINDS)

@@ -37,7 +37,7 @@ def test_a_transfer_alone_takes_its_bits_over_the_narrowest_link_plus_all_delays
     (row,) = wires.rows("flow")
     assert row == {
         "span_id": 0, "source": "a", "target": "c", "route": "a>b>c", "what": "weights",
-        "start_s": 1.0, "end_s": 5.75, "bits": 200.0, "energy_j": 0.0, "outcome": "delivered",
+        "start_s": 1.0, "sent_s": 5.0, "end_s": 5.75, "bits": 200.0, "energy_j": 0.0, "outcome": "delivered",
     }  # fmt: skip
     assert times_of(wires, "wan-a-c", "transmit") == [(1.0, 5.75)]
 
