@@ -235,6 +235,18 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "testbed.scenarios:cocodc.toml",
             "four regions over a WAN train a language model; CoCoDC, Streaming DiLoCo, DiLoCo, eager, DDP",
         ),
+        "cocodc-backbone": (
+            "testbed.scenarios:cocodc-backbone.toml",
+            "as cocodc, on four nodes of a real backbone whose links are shared (data folder)",
+        ),
+        "cocodc-cities": (
+            "testbed.scenarios:cocodc-cities.toml",
+            "as cocodc, in four cities with measured round trips (data folder)",
+        ),
+        "cocodc-outage": (
+            "testbed.scenarios:cocodc-outage.toml",
+            "as cocodc, on links of measured variation, one of which fails for two minutes (data folder)",
+        ),
     },
     "slowdown": {
         "listed": (
