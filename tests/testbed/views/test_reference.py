@@ -33,7 +33,13 @@ QUANTITIES = [
     for name, field in part.model_fields.items()
     if "float" in str(field.annotation)
 ]
-UNITS = {unit: unit for unit in ("s", "Hz", "W", "J", "m", "FLOP/s", "W/Hz", "dB")} | {"byte": "B", "byte/s": "B/s"}
+UNITS = {unit: unit for unit in ("s", "Hz", "W", "J", "m", "FLOP/s", "W/Hz", "dB")} | {
+    "byte": "B",
+    "byte/s": "B/s",
+    "bit/s": "bit/s",
+}
+# What is kept in bits may be written in bytes; the reverse is refused.
+ALSO_READ = {"bit/s": ["byte/s"]}
 
 
 class Inner(Settings):
@@ -71,7 +77,8 @@ def test_a_setting_is_described_by_its_annotation_its_default_its_name_and_the_c
 def test_the_unit_in_a_name_is_the_one_that_the_setting_reads(name: str, field: FieldInfo) -> None:
     reads = TypeAdapter(field.annotation if not field.metadata else Annotated[field.annotation, *field.metadata])
     read = [unit for unit, spelling in UNITS.items() if is_read(reads, f"1 {spelling}")]
-    assert read == ([unit_of(name)] if unit_of(name) in UNITS else []), name
+    unit = unit_of(name)
+    assert read == ([*ALSO_READ.get(unit, []), unit] if unit in UNITS else []), name
 
 
 def is_read(reads: TypeAdapter[Any], text: str) -> bool:
