@@ -33,11 +33,8 @@ QUANTITIES = [
     for name, field in part.model_fields.items()
     if "float" in str(field.annotation)
 ]
-UNITS = {unit: unit for unit in ("s", "Hz", "W", "J", "m", "FLOP/s", "W/Hz", "dB")} | {
-    "byte": "B",
-    "byte/s": "B/s",
-    "bit/s": "bit/s",
-}
+UNITS = {unit: unit for unit in ("s", "Hz", "W", "J", "m", "FLOP/s", "W/Hz", "dB", "bit/s")}
+UNITS |= {"byte": "B", "byte/s": "B/s"}
 # What is kept in bits may be written in bytes; the reverse is refused.
 ALSO_READ = {"bit/s": ["byte/s"]}
 
@@ -78,7 +75,7 @@ def test_the_unit_in_a_name_is_the_one_that_the_setting_reads(name: str, field: 
     reads = TypeAdapter(field.annotation if not field.metadata else Annotated[field.annotation, *field.metadata])
     read = [unit for unit, spelling in UNITS.items() if is_read(reads, f"1 {spelling}")]
     unit = unit_of(name)
-    assert read == ([*ALSO_READ.get(unit, []), unit] if unit in UNITS else []), name
+    assert read == ([unit, *ALSO_READ.get(unit, [])] if unit in UNITS else []), name
 
 
 def is_read(reads: TypeAdapter[Any], text: str) -> bool:
