@@ -36,5 +36,7 @@ def test_the_public_list_is_sorted_and_names_every_module() -> None:
 
 
 def test_only_known_kinds_of_parts_are_offered() -> None:
-    assert set(PARTS) == {"path-loss", "shadowing", "fading", "noise", "downlink"}
+    of_the_cell = {"path-loss", "shadowing", "fading", "noise", "downlink"}
+    of_the_network = {"bandwidth", "topology", "collective"}
+    assert set(PARTS) == of_the_cell | of_the_network
     assert set(PARTS) <= set(KINDS)
