@@ -6,8 +6,9 @@ A reader meets `channels.cell.Cell` first (one server, many devices, one shared 
 Read `aircomp` (analog aggregation) and `orthogonal` (digital uploads), both pure functions; then what they
 are fed: `path_loss`, `shadowing`, `fading` (`correlated_fading`, `trace_fading`), `block_fading`, `noise`; then
 the radio: `uplink` (its settings), `combining`, `uplink_channels`, `block_precoding`, `analog_uplink` and
-`digital_uplink`; then where time passes: `turn` (who holds the medium), `downlink` and `cell`. `parts` lists what
-a scenario can name. Everything works on NumPy arrays; nothing here needs torch.
+`digital_uplink`; then where time passes: `turn` (who holds the medium), `downlink` and `cell`. The package `wan` is
+the other transport: links and flows between regions. `parts` lists what a scenario can name. Everything works on NumPy
+arrays; nothing here needs torch.
 """
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "turn",
     "uplink",
     "uplink_channels",
+    "wan",
 ]

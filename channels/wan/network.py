@@ -210,7 +210,7 @@ class Network:
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def close(self, elapsed_s: float) -> None:
-        """Settle all accounts at the end of the run [s]: what is under way is cut there; one row a link."""
+        """Settle all accounts now that the run is over, `elapsed_s` long: what is under way is cut; one row a link."""
         self._flights.cut()
         for number in list(self._ongoing):
             self._end(number)

@@ -3,6 +3,7 @@ import importlib
 import pytest
 
 from channels.parts import PARTS
+from channels.wan.bandwidth import ConstantBandwidth
 from testbed.settings import Part
 
 NAMES = [(kind, name) for kind, names in PARTS.items() for name in names]
@@ -23,6 +24,15 @@ PHYSICS = [(kind, name) for kind, name in NAMES if kind not in ("bandwidth", "co
 
 # What a scenario may leave out: impairments it does not ask for, and one of two settings of which it gives the other.
 HARMLESS = {"shadowing": "none", "rho": None, "normalised_doppler": None, "on_end": "refuse", "sha256": None}
+# The same of networks: no impairment, no limit, no scaling, what a file says by itself; and one number where a file is
+# silent, which its documentation states.
+HARMLESS |= {"jitter_s": 0.0, "loss": 0.0, "sharing": "fair", "energy_j_per_gbyte": 0.0}
+HARMLESS |= {"bandwidth": ConstantBandwidth(), "egress_bit_per_s": None, "ingress_bit_per_s": None}
+HARMLESS |= {"period_s": None, "good_fraction": 1.0, "block_s": None, "to_capacity": False, "start": "offset"}
+HARMLESS |= {"member": None, "format": None, "scale": 1.0, "offset_s": 0.0, "capacity_scale": 1.0}
+HARMLESS |= {"preset": None, "regions": None, "pairs": (), "statistic": "avg", "tier": "PREMIUM"}
+HARMLESS |= {"throughput_scale": 1.0, "default_capacity_bit_per_s": None, "default_delay_s": 0.005}
+HARMLESS |= {"order": "best", "hub": None}
 
 
 @pytest.mark.parametrize(("kind", "name"), PHYSICS)

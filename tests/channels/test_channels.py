@@ -31,6 +31,7 @@ def test_the_public_list_is_sorted_and_names_every_module() -> None:
 
     folder = pathlib.Path(channels.__file__).parent
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    modules |= {path.parent.name for path in folder.glob("*/__init__.py")}
     assert channels.__all__ == sorted(channels.__all__)
     assert set(channels.__all__) <= modules
 

@@ -166,6 +166,8 @@ def test_spans_start_when_their_cause_ended():
     caused = [span for span in spans if span["cause_id"] != NO_CAUSE]
     assert len(caused) > 20
     assert all(span["start_s"] == ends_s[span["cause_id"]] for span in caused)
+    # What nothing released began when it was asked for.
+    assert {span["start_s"] for span in spans if span["cause_id"] == NO_CAUSE} == {0.0, 0.5}
 
 
 # -- all-reduces -------------------------------------------------------------------------------------------------------
@@ -263,7 +265,7 @@ def test_a_flow_over_a_link_that_is_down_for_good_is_a_deadlock_that_names_both(
         "period_s": 2,
     }
     table = links("ac", ("a", "b", 100.0, 0.0), ("b", "c", 100.0, 0.0), bandwidth=varying)
-    wires = Wires(table, 2, fault=[{"link": ("b", "c"), "start_s": 1.5}])
+    wires = Wires(table, 2, fault=[{"link": ("b", "c"), "start_s": 1.5}], horizon_s=100.0)
     wires.transfer(0.0, 0, 1, 1000.0, "weights")
     with pytest.raises(DeadlockError, match=r"the flow a -> c \(weights\): the link b -> c is down for good"):
         wires.run()
@@ -273,8 +275,10 @@ def test_a_flow_over_a_link_that_is_down_for_good_is_a_deadlock_that_names_both(
 
 
 def test_who_stands_in_line_behind_a_stuck_flow_is_in_the_deadlock_report_too():
-    table = links("abc", ("a", "h", 100.0, 0.0), ("h", "b", 100.0, 0.0), ("h", "c", 100.0, 0.0), sharing="fifo")
-    wires = Wires(table, 3, fault=[{"link": ("h", "b"), "start_s": 0.0}])
+    hub = (("a", "h", 100.0, 0.0), ("h", "b", 100.0, 0.0), ("h", "c", 100.0, 0.0))
+    varying = {"kind": "gilbert-elliott", "mean_good_s": 1, "mean_bad_s": 1, "bad_fraction": 0.5}
+    table = links("abc", *hub, sharing="fifo", bandwidth=varying)
+    wires = Wires(table, 3, fault=[{"link": ("h", "b"), "start_s": 0.0}], horizon_s=100.0)
     wires.transfer(0.0, 0, 1, 100.0)
     wires.transfer(0.1, 0, 2, 100.0)
     with pytest.raises(DeadlockError, match=r"(?s)h -> b is down for good.*the flow a -> c: stuck behind another flow"):
