@@ -33,6 +33,12 @@ REDUCED: dict[str, dict[str, Any]] = {
         "BANDWIDTHS_HZ": (3.6e3, 36e3),
         "SHOWN_S": 100.0,
     },
+    "04_cross_region.ipynb": {
+        "STEPS": 48,
+        "METHODS": ("diloco", "streaming-diloco"),
+        "CAPACITIES": ("1 Gbit/s",),
+        "SHOWN_S": 80.0,
+    },
 }
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS.values(), ids=NOTEBOOKS)
