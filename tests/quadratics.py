@@ -151,12 +151,13 @@ def replay(
     changes: dict[str, Any] | None = None,
 ) -> Replay:
     """Run a method on known functions and return what it published."""
-    if "descent" not in catalogue.entries("kernel"):
-        catalogue.register("kernel", "descent", "gradient descent on known functions (tests)")(Descent)
     Descent.step = staticmethod(step)  # type: ignore[assignment]
     overrides = list((changes or {}).items())
     scenario = resolve(document(algorithm, steps, num_regions), overrides)
-    experiment = prepare(scenario, 0, samples(), model=FourParameters(start), kernel="descent")
-    played = Replay(experiment)
-    experiment.run()
+    with pytest.MonkeyPatch.context() as patch:  # the catalogue of this process must not keep what tests add
+        patch.setattr(catalogue, "_registered", dict(catalogue._registered))
+        catalogue.register("kernel", "descent", "gradient descent on known functions (tests)")(Descent)
+        experiment = prepare(scenario, 0, samples(), model=FourParameters(start), kernel="descent")
+        played = Replay(experiment)
+        experiment.run()
     return played

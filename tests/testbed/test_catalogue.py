@@ -115,7 +115,7 @@ def test_every_kind_has_its_line_and_can_be_listed(kind):
     assert list(entries(kind)) == sorted(entries(kind))
 
 
-def test_listing_everything_imports_no_part_and_nothing_heavy():
+def test_listing_everything_imports_no_part_and_nothing_heavy(registry):
     program = """
 import sys
 import testbed.catalogue as catalogue
