@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from torch import Tensor, cat, nn
 
 from testbed import catalogue

@@ -16,6 +16,8 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
@@ -32,7 +34,7 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingCost:
-    """The cost of one model per sample; everything here is linear in the number of samples.
+    """The cost of one model per sample; everything here is additive over samples.
 
     Parameters
     ----------
@@ -41,6 +43,8 @@ class TrainingCost:
     parameter_bytes : all parameters, tied ones once [byte].
     activation_bytes_per_sample : what the forward pass keeps for the backward pass, the input included
         [byte].
+    flop_of_sample : (num_train,) forward and backward pass of each training sample where they differ, such as graphs of
+        different sizes, with `flop_per_sample` the mean; None: all are alike [FLOP].
 
     >>> cost = TrainingCost(
     ...     flop_per_sample=6.0,
@@ -56,6 +60,17 @@ class TrainingCost:
     forward_flop_per_sample: float
     parameter_bytes: int
     activation_bytes_per_sample: float
+    flop_of_sample: npt.NDArray[np.float64] | None = None
+
+    def flop_of(self, samples: npt.NDArray[np.int64]) -> float:
+        """Return the operations of one training pass over these samples, given by number in any shape [FLOP]."""
+        if self.flop_of_sample is None:
+            return self.flop(samples.size)
+        return float(self.flop_of_sample[samples].sum())
+
+    def forward_flop_of(self, samples: npt.NDArray[np.int64]) -> float:
+        """Return the operations of the forward pass alone over these samples [FLOP]."""
+        return self.flop_of(samples) * (self.forward_flop_per_sample / self.flop_per_sample)
 
     def flop(self, num_samples_total: int) -> float:
         """Return the operations of training on this many samples in all steps together [FLOP]."""

@@ -8,6 +8,10 @@ A world asks it for jobs and prices; it does not care what is learnt. There are 
   optimiser's state, and luck is addressed by client and step.
 
 Luck never depends on time, so not on what others do.
+
+A task may be *personal*: some tensors stay with each client. Everything that travels, `initial_state` included, is then
+the exchanged part of a state (`LearningTask.exchanged_part`), and each client's own tensors are those its last finished
+job left (`keep`).
 """
 
 import math
@@ -20,9 +24,18 @@ import numpy.typing as npt
 
 from testbed.errors import RequestError
 from testbed.learning.cost import TrainingCost
-from testbed.learning.evaluation import NO_VIEWS, Evaluator
+from testbed.learning.evaluation import NO_MODELS, NO_VIEWS, Evaluator
+from testbed.learning.held_out import ClientSplits
 from testbed.learning.inner_optimizer import InnerOptimizer
-from testbed.learning.jobs import GradientJob, Jobs, TrainingJob
+from testbed.learning.jobs import (
+    EvaluationJob,
+    EvaluationOutput,
+    GradientJob,
+    Handle,
+    Jobs,
+    TrainingJob,
+    TrainingOutput,
+)
 from testbed.learning.learning_rate import LearningRate
 from testbed.learning.minibatches import BatchPlan, MinibatchSequence, make_training_job
 from testbed.learning.partition import label_distance
@@ -35,8 +48,15 @@ __all__ = ["Watch", "Workload"]
 class Watch(Protocol):
     """Whoever is told of every global version; see `Evaluator.commit`."""
 
-    def __call__(self, version: int, time_s: float, parameters: State, views: Mapping[str, State] = NO_VIEWS) -> None:
-        """Take note of a version and of further parameter vectors that belong to it."""
+    def __call__(
+        self,
+        version: int,
+        time_s: float,
+        parameters: State,
+        views: Mapping[str, State] = NO_VIEWS,
+        models: Mapping[int, State] = NO_MODELS,
+    ) -> None:
+        """Take note of a version and of what else belongs to it; see `Evaluator.commit`."""
         ...
 
 
@@ -52,8 +72,10 @@ class Workload:
     cost : FLOP and bytes of a training step.
     learning_rate : the rate of each step; None: that of the task, constant.
     data_dir : the folder in which data sets lie, for a world that reads files itself; None if there is none.
+    splits : what each client keeps apart from its shard, where clients are tested on samples of their own.
+    keeps_optimizer_state : whether a client's next whole job goes on with the state its last one ended with.
 
-    `watch(version, time_s, parameters, views)` is told of every global version; by default that is the evaluator.
+    `watch(version, time_s, parameters, views, models)` is told of every global version; by default that is `commit`.
     `optimizer` makes the steps of a job for whoever holds a gradient.
     `sources` are the SHA-256 of the files that were read, by name; those of the data set are added by who builds this.
     `horizon_rounds` is the version with which the run ends, infinity if only time ends it.
@@ -71,6 +93,8 @@ class Workload:
         evaluator: Evaluator,
         learning_rate: LearningRate | None = None,
         data_dir: Path | None = None,
+        splits: ClientSplits | None = None,
+        keeps_optimizer_state: bool = False,
     ) -> None:
         self.root_seed = root_seed
         self.task = task
@@ -80,17 +104,21 @@ class Workload:
         self.cost = cost
         self.jobs = jobs
         self.evaluator = evaluator
-        self.watch: Watch = evaluator.commit
+        self.watch: Watch = self.commit
         self.optimizer = InnerOptimizer(task, learning_rate or LearningRate(task.optimizer.learning_rate))
         self.data_dir = data_dir
         self.sources: dict[str, str] = {}
         self.horizon_rounds: float = math.inf
         self.data_sizes = np.array([len(shard) for shard in shards], dtype=np.int64)
-        self.initial_state = task.initial_state()
-        self.num_entries = len(self.initial_state)
+        self.splits = splits
+        self.keeps_optimizer_state = keeps_optimizer_state
+        self.initial_state = task.exchanged_part(task.initial_state())
+        self.num_entries = len(self.initial_state)  # that travel
         self.label_distances = label_distance(label_histograms)
         self.peak_bytes = cost.peak_bytes(task.batch_width)
         self._jobs_made = [0] * len(shards)
+        self._kept: dict[int, Handle[TrainingOutput]] = {}
+        self._own_start: State | None = task.initial_state() if task.is_personal else None
         self._sequences: dict[int, MinibatchSequence] = {}
         self._torch_seeds: dict[int, int] = {}
 
@@ -114,8 +142,14 @@ class Workload:
 
     @property
     def job_flop(self) -> npt.NDArray[np.float64]:
-        """FLOP of one job of each client, `(num_clients,)`: proportional to steps times batch."""
-        return np.array([self.cost.flop(self.plan.samples_per_job(int(n))) for n in self.data_sizes])
+        """FLOP of one job of each client, `(num_clients,)`: proportional to steps times batch.
+
+        Where samples differ, that of a job that visits each of the client's samples equally often.
+        """
+        passes = [self.plan.samples_per_job(len(shard)) / len(shard) for shard in self.shards]
+        if self.cost.flop_of_sample is None:
+            return np.array([self.cost.flop(self.plan.samples_per_job(int(n))) for n in self.data_sizes])
+        return np.array([n * self.cost.flop_of(shard) for n, shard in zip(passes, self.shards, strict=True)])
 
     def label_distance_of(self, clients: Sequence[int]) -> float:
         """Return the L1 distance of the pooled label mix of `clients` from the global one, 0 to 2."""
@@ -126,16 +160,95 @@ class Workload:
         """Return the client's next training job, started from the model `base : (num_entries,)`.
 
         All its steps have the learning rate of `base_version`: our choice is that schedules go by global versions, and
-        that every job starts from an optimiser's state of zeros.
+        that every job starts from an optimiser's state of zeros unless the run keeps it. In a personal task the tensors
+        that stay with the client are as `state_of` says.
 
         `proximal_weight` : mu, by which the objective holds the client to that model.
         """
-        optimizer, rates = self.task.optimizer, self.optimizer.learning_rate
-        rate = None if optimizer.is_plain and rates.is_constant else rates.rate(base_version)
-        index, shard = self._next_index(client), self.shards[client]
-        return make_training_job(
-            self.task, client, index, base_version, base, shard, self.plan, self.root_seed, proximal_weight, rate
+        optimizer, rates, is_personal = self.task.optimizer, self.optimizer.learning_rate, self.task.is_personal
+        is_plain = optimizer.is_plain and rates.is_constant
+        needs_rate = not is_plain or self.keeps_optimizer_state or (is_personal and proximal_weight > 0)
+        rate = rates.rate(base_version) if needs_rate else None
+        index, shard, start = self._next_index(client), self.shards[client], self.state_of(client, base)
+        state = (
+            self._kept[client].value().optimizer_state if self.keeps_optimizer_state and client in self._kept else None
         )
+        return make_training_job(
+            self.task,
+            client,
+            index,
+            base_version,
+            start,
+            shard,
+            self.plan,
+            self.root_seed,
+            proximal_weight,
+            rate,
+            state,
+        )
+
+    def commit(
+        self,
+        version: int,
+        time_s: float,
+        parameters: State,
+        views: Mapping[str, State] = NO_VIEWS,
+        models: Mapping[int, State] = NO_MODELS,
+    ) -> None:
+        """Tell the evaluator that this version is current from `time_s` on.
+
+        `parameters` : (num_entries,), what travels of the global model. `models` : the same of those clients who have a
+        model of their own in this version.
+
+        Raises
+        ------
+        RequestError : models of clients' own, on data that has one test set for all.
+        """
+        if self.splits is None:
+            if models:
+                raise RequestError(
+                    "clients with models of their own need data on which each is tested on its own samples"
+                )
+            self.evaluator.commit(version, time_s, parameters, views)
+            return
+        kept = dict(self._kept)  # as of now: an evaluation may be asked for later
+        self.evaluator.commit(
+            version,
+            time_s,
+            parameters,
+            views,
+            lambda client: self._merged(kept, client, models.get(client, parameters)),
+        )
+
+    def keep(self, client: int, trained: Handle[TrainingOutput]) -> None:
+        """Take note of a job that the client has finished: its own tensors and optimiser's state are what that left."""
+        if self.task.is_personal or self.keeps_optimizer_state:
+            self._kept[client] = trained
+
+    def state_of(self, client: int, exchanged: State) -> State:
+        """Return the client's whole state with `exchanged` in it, (num_entries of the layout,).
+
+        Its own tensors are those of the last job it finished, before the first those that all clients start with.
+        """
+        return self._merged(self._kept, client, exchanged)
+
+    def _merged(self, kept: Mapping[int, Handle[TrainingOutput]], client: int, exchanged: State) -> State:
+        if self._own_start is None:
+            return exchanged
+        own = kept[client].value().parameters if client in kept else self._own_start
+        return self.task.with_exchanged(own, exchanged)
+
+    def validate(self, client: int, version: int, exchanged: State) -> Handle[EvaluationOutput | None]:
+        """Return how good a model is on what the client keeps apart to validate with, as a handle.
+
+        Raises
+        ------
+        RequestError : clients have no such samples.
+        """
+        if self.splits is None or len(self.splits.validation[client]) == 0:
+            raise RequestError(f"client {client} has no samples to validate with: choose a larger validation_fraction")
+        state, samples = self.state_of(client, exchanged), self.splits.validation[client]
+        return self.jobs.submit(EvaluationJob(task=self.task, version=version, parameters=state, samples=samples))
 
     def next_segment(
         self,
@@ -158,6 +271,7 @@ class Workload:
         optimizer_state : (num_state,) float32, from the job before or `optimizer.start()`; made read-only. None: zeros.
         first_step, num_steps : which steps; at least one.
         """
+        self._refuse_personal()
         samples, counts = self._sequence(client).rows(first_step, num_steps)
         return TrainingJob(
             task=self.task,
@@ -183,6 +297,7 @@ class Workload:
         ------
         RequestError : a model with running statistics, which a gradient does not carry.
         """
+        self._refuse_personal()
         if self.task.traits.changes_buffers:
             raise RequestError("the model keeps running statistics, which gradients alone do not carry to the others")
         samples, counts = self._sequence(client).rows(step, 1)
@@ -197,6 +312,15 @@ class Workload:
             step=step,
             torch_seed=self._torch_seed(client),
         )
+
+    def validation_flop(self, client: int) -> float:
+        """Return what finding out how good a model is costs a client, on what it validates with [FLOP]."""
+        return 0.0 if self.splits is None else self.cost.forward_flop_of(self.splits.validation[client])
+
+    def _refuse_personal(self) -> None:
+        if self.task.is_personal:
+            local = ", ".join(self.task.local)
+            raise RequestError(f"the model keeps {local} with each client, and this world exchanges whole states")
 
     def _next_index(self, client: int) -> int:
         self._jobs_made[client] += 1
@@ -222,11 +346,21 @@ class Workload:
 
     def flop_of(self, job: TrainingJob | GradientJob) -> float:
         """Return what the job costs [FLOP]."""
-        return self.cost.flop(job.num_samples)
+        cost = self.cost
+        if cost.flop_of_sample is None:
+            return cost.flop(job.num_samples)
+        repeats = job.num_steps // len(job.counts) if isinstance(job, TrainingJob) else 1
+        return repeats * sum(cost.flop_of(row[:count]) for row, count in zip(job.samples, job.counts, strict=True))
 
     def part_done(self, job: TrainingJob, flop: float) -> TrainingJob | None:
         """Return the job of those whole steps that `flop` operations pay for; None if not one [FLOP]."""
         # A billionth more, because the operations of a stopped job are the rounded product of a time and a speed.
-        affordable = flop * (1.0 + 1e-9) / self.cost.flop_per_sample
-        num_steps = int(np.searchsorted(job.samples_after(), affordable, side="right"))
+        affordable = flop * (1.0 + 1e-9)
+        if self.cost.flop_of_sample is None:
+            after = job.samples_after()
+            affordable /= self.cost.flop_per_sample
+        else:
+            rows = [self.cost.flop_of(row[:count]) for row, count in zip(job.samples, job.counts, strict=True)]
+            after = np.cumsum(np.broadcast_to(rows, job.num_steps))
+        num_steps = int(np.searchsorted(after, affordable, side="right"))
         return job.cut(num_steps) if num_steps else None

@@ -1,19 +1,90 @@
 """What every data set looks like once it is in memory."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from testbed.errors import RequestError
+from testbed.learning.held_out import ClientSplits, StreamOf
 
-__all__ = ["Dataset", "DatasetSource", "Inputs"]
+if TYPE_CHECKING:  # a data set in memory needs no torch
+    from torch import nn
+
+    from testbed.learning.cost import TrainingCost
+
+__all__ = ["AnyDataset", "Dataset", "DatasetSource", "Inputs"]
 
 Inputs: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int64]
+
+# Samples on which the cost of one is counted.
+_NUM_EXAMPLES = 2
+
+
+class AnyDataset(Protocol):
+    """What a run asks of a data set, whatever its samples are.
+
+    `train_inputs[indices]` with a tensor of sample numbers, int64 (n,), is what the model takes for these samples; the
+    same of `test_inputs`. Arrays become tensors; what else can be indexed so is a *store*, taken as it is.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def train_inputs(self) -> Any: ...
+    @property
+    def train_labels(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def test_inputs(self) -> Any: ...
+    @property
+    def test_labels(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def num_classes(self) -> int: ...
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+    @property
+    def sources(self) -> Mapping[str, str]: ...
+    @property
+    def is_language(self) -> bool: ...
+
+    @property
+    def tests_by_client(self) -> bool:
+        """Whether every client is tested on samples of its own, set apart by `split`."""
+        ...
+
+    def digest(self) -> str:
+        """Return the SHA-256 in hexadecimal of the samples, whatever their name and source."""
+        ...
+
+    def deal(self, rule: Any, num_clients: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+        """Return each client's samples as sorted indices, dealt by a rule of the kind `partition`.
+
+        Raises
+        ------
+        RequestError : a rule for other samples, or one that cannot serve every client.
+        """
+        ...
+
+    def split(self, shards: Sequence[npt.NDArray[np.int64]], stream_of: StreamOf) -> ClientSplits | None:
+        """Return what each client trains, validates and tests on; None: it trains on all that it was dealt."""
+        ...
+
+    def build(self, model: Any, torch_generator_seed: int) -> "nn.Module":
+        """Return a new module of the architecture `model` for these samples.
+
+        Raises
+        ------
+        RequestError : an architecture for other samples.
+        """
+        ...
+
+    def cost(self, module: "nn.Module") -> "TrainingCost":
+        """Return what training `module` on these samples costs."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,6 +139,36 @@ class Dataset:
         """The shape of one sample."""
         return tuple(self.train_inputs.shape[1:])
 
+    @property
+    def tests_by_client(self) -> bool:
+        """Clients are tested on one test set."""
+        return False
+
+    def deal(self, rule: Any, num_clients: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+        """Return the deal of the training samples; see `AnyDataset.deal`."""
+        if not hasattr(rule, "deal"):
+            raise self._refusal(f"the partition {rule.kind!r} deals graphs, and these samples are arrays")
+        return list(rule.deal(self.train_labels, num_clients, rng))
+
+    def split(self, shards: Sequence[npt.NDArray[np.int64]], stream_of: StreamOf) -> None:
+        """Return None: a client trains on all that it was dealt, and the test set is everybody's."""
+
+    def build(self, model: Any, torch_generator_seed: int) -> "nn.Module":
+        """Return the module for inputs of this shape; see `Architecture.build`."""
+        module: nn.Module = model.build(self.input_shape, self.num_classes, torch_generator_seed)
+        return module
+
+    def cost(self, module: "nn.Module") -> "TrainingCost":
+        """Return the cost, counted on two samples."""
+        import torch
+
+        from testbed.learning.cost import training_cost
+
+        examples = slice(0, _NUM_EXAMPLES)
+        return training_cost(
+            module, torch.tensor(self.train_inputs[examples]), torch.tensor(self.train_labels[examples])
+        )
+
     def digest(self) -> str:
         """Return the SHA-256 in hexadecimal of the samples, whatever their name and source."""
         digest = hashlib.sha256(str(self.num_classes).encode())
@@ -106,7 +207,7 @@ class Dataset:
 class DatasetSource(Protocol):
     """Where a data set comes from: the part that a scenario names."""
 
-    def load(self, data_dir: Path | None) -> Dataset:
+    def load(self, data_dir: Path | None) -> AnyDataset:
         """Return the data set, read from its folder in `data_dir` if it is not part of a library.
 
         Raises

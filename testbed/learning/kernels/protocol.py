@@ -110,6 +110,8 @@ class TrainingJob:
             found = f"{num_rows} rows, {self.counts.shape} counts and {self.num_steps} steps"
             raise ValueError(f"a job needs one batch for all steps or one a step, got {found}")
         _check_batches(self.task, self.samples, self.counts)
+        if self.proximal_weight and self.optimizer_state is None and self.task.is_personal:
+            raise ValueError("a proximal term of a personal task needs an optimizer_state: see `stateful`")
         if not 0.0 <= self.proximal_weight < math.inf:
             raise ValueError(f"proximal_weight = {self.proximal_weight!r}: must be at least 0 and finite")
         if self.first_step < 0:
@@ -196,14 +198,30 @@ class GradientJob:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EvaluationJob:
-    """One version on the test set; `parameters : (num_entries,)` float32 are made read-only."""
+    """One version on test samples.
+
+    Attributes
+    ----------
+    task : what is evaluated.
+    version : the global version, for the record.
+    parameters : (num_entries,) float32, made read-only.
+    samples : (num_samples,) int64, at least one, indices into the test set; None: all of it.
+    """
 
     task: LearningTask
     version: int
     parameters: State
+    samples: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         _frozen_state(self.task, self.parameters)
+        if self.samples is not None and len(self.samples) == 0:
+            raise ValueError("an evaluation needs a sample")
+
+    @property
+    def num_samples(self) -> int:
+        """Samples that are visited: what the job's cost is proportional to."""
+        return len(self.task.test_labels) if self.samples is None else len(self.samples)
 
 
 @dataclass(frozen=True, eq=False)

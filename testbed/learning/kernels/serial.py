@@ -129,19 +129,20 @@ class _Descent:
 def _evaluate(job: EvaluationJob) -> EvaluationOutput:
     task = job.task
     model = task.load(job.parameters).eval()
-    loss_sum, hits = 0.0, []
-    num_samples = len(task.test_labels)
     batch = max(1, _TEST_TOKENS // task.test_labels.shape[1]) if task.is_language else _TEST_BATCH
+    loss_sum, hits = 0.0, []
+    labels = task.test_labels if job.samples is None else task.test_labels[torch.from_numpy(job.samples)]
     # A model that draws even in evaluation mode meets the same luck at every version.
     with seeded(0) if task.traits.draws else nullcontext():
-        for start in range(0, num_samples, batch):
-            inputs, labels = (part[start : start + batch] for part in (task.test_inputs, task.test_labels))
-            scores = class_scores(model(inputs))
-            loss_sum += float(sample_losses(scores, labels).sum(dtype=torch.float64))
-            hits.append(scores.argmax(dim=-1) == labels)
-    all_labels, hit = task.test_labels.numpy(), torch.cat(hits).numpy()
+        for start in range(0, len(labels), batch):
+            part = slice(start, start + batch)
+            chosen = part if job.samples is None else torch.from_numpy(job.samples[part])
+            scores = class_scores(model(task.test_inputs[chosen]))
+            loss_sum += float(sample_losses(scores, labels[part]).sum(dtype=torch.float64))
+            hits.append(scores.argmax(dim=-1) == labels[part])
+    all_labels, hit = labels.numpy(), torch.cat(hits).numpy()
     return EvaluationOutput(
-        loss=loss_sum / num_samples,
+        loss=loss_sum / len(labels),
         num_correct=np.bincount(all_labels[hit], minlength=task.num_classes),
         num_samples=np.bincount(all_labels.reshape(-1), minlength=task.num_classes),
     )

@@ -23,7 +23,7 @@ from testbed.streams import Purpose, stream
 __all__ = ["forward", "gradient_of", "train_with_state"]
 
 
-def forward(model: nn.Module, inputs: torch.Tensor, job: TrainingJob | GradientJob) -> Any:
+def forward(model: nn.Module, inputs: Any, job: TrainingJob | GradientJob) -> Any:
     """Return what the model says of a minibatch.
 
     Raises
@@ -44,6 +44,7 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
     model = task.load(job.parameters).train()
     descent.load([job.parameters[run] for run in task.trained], job.optimizer_state)
     base = descent.parameters.clone() if job.proximal_weight else None
+    held = task.trained_is_exchanged
     tensors = task.trainable_tensors
     places = _places(descent.parameters, tensors)
     batches = _batches(job)
@@ -57,7 +58,9 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
             first_loss = loss.item()
         torch.cat(_gradients(loss, tensors), out=descent.gradient)
         if base is not None:
-            descent.gradient.add_(descent.parameters - base, alpha=job.proximal_weight)
+            pull = descent.parameters - base
+            # What stays with the client has no global model that it could be held to.
+            descent.gradient.add_(pull * held if task.is_personal else pull, alpha=job.proximal_weight)
         descent.step(rate)
         with torch.no_grad():
             for tensor, place in zip(tensors, places, strict=True):
