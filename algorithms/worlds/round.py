@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import TypeAlias
 
 import numpy as np
@@ -17,7 +17,6 @@ __all__ = ["Arrival", "Base", "Results", "RoundTurn", "Trained"]
 
 
 _Vector: TypeAlias = npt.NDArray[np.float32]
-_NO_MODELS: Mapping[int, _Vector] = MappingProxyType({})
 
 
 def _whole(state: _Vector) -> _Vector:
@@ -33,7 +32,7 @@ class Base:
     vector: npt.NDArray[np.float32]  # (num_entries,)
     arrivals: dict[int, int]  # client -> the span that brought it the model
     cause_id: int  # the span that released the broadcast
-    models: Mapping[int, _Vector] = _NO_MODELS  # client -> the model that was meant for it alone, if there is one
+    models: Mapping[int, _Vector] = field(default_factory=dict)  # client -> the model that was meant for it alone, if there is one
     bits: float | None = None  # sent to each member where each has a delivery of its own; None: one model [bit]
 
     def vector_of(self, client: int) -> _Vector:
