@@ -7,4 +7,11 @@ __all__ = ["PARTS", "PROTOCOLS"]
 # What a part of a kind must have, whoever brings it: kind -> module:protocol.
 PROTOCOLS: Final[dict[str, str]] = {}
 
-PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {}
+PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "model": {
+        "gin": (
+            "graphs.models.gin:Gin",
+            "a graph isomorphism network, its convolutions exchanged (Xu et al. 2019; GCFL 2021)",
+        ),
+    },
+}

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from graphs.models.architecture import GraphArchitecture
 from testbed import catalogue
 from testbed.settings import component
 
-__all__ = ["EXAMPLES", "Example", "examples"]
+__all__ = ["EXAMPLES", "Example", "examples", "takes_graphs"]
 
 # 3 blocks of 400 links: Rayleigh fades, scaled to unit mean power.
 TRACE = str(Path(__file__).parent / "channels" / "fades.csv")
@@ -176,6 +177,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "tier-width": [{}, {"xi": 0}, {"xi": 1}],
     },
     "model": {
+        "gin": [{"width": 8, "num_layers": 2}, {"share": "all", "dropout": 0}],
         "gpt": [{"width": 16, "num_blocks": 2}, {"width": 16, "num_heads": 2, "tie_weights": True}],
         "mlp": [{"hidden": [16]}, {"hidden": [17, 9]}],
     },
@@ -313,3 +315,8 @@ def examples(kind: str) -> list[Example]:
     """Return at least one example of every part of a kind that is registered, whoever brought it."""
     given = EXAMPLES.get(kind, {})
     return [Example(kind, name, table) for name in catalogue.entries(kind) for table in given.get(name, [{}])]
+
+
+def takes_graphs(model: Example) -> bool:
+    """Return whether the samples of a model are graphs; those of others are images or windows of tokens."""
+    return isinstance(model.build(), GraphArchitecture)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from examples import Example, examples
+from examples import Example, examples, takes_graphs
 from torch import nn
 
 from testbed.errors import RequestError
@@ -53,7 +53,7 @@ class OwnModel(nn.Module):
         return self.head(torch.tanh(self.norm(self.inner(x.flatten(1)))))  # type: ignore[no-any-return]
 
 
-MODELS: list[Example | None] = [*examples("model"), None]
+MODELS: list[Example | None] = [*(model for model in examples("model") if not takes_graphs(model)), None]
 # How a step is made, and the weight of the proximal term of all jobs but the first.
 STEPS: list[tuple[dict[str, float], float]] = [
     ({"learning_rate": 0.1}, 0.0),
