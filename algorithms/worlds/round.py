@@ -32,7 +32,7 @@ class Base:
     vector: npt.NDArray[np.float32]  # (num_entries,)
     arrivals: dict[int, int]  # client -> the span that brought it the model
     cause_id: int  # the span that released the broadcast
-    models: Mapping[int, _Vector] = field(default_factory=dict)  # client -> the model that was meant for it alone, if there is one
+    models: Mapping[int, _Vector] = field(default_factory=dict)  # client -> what it alone was sent
     bits: float | None = None  # sent to each member where each has a delivery of its own; None: one model [bit]
 
     def vector_of(self, client: int) -> _Vector:

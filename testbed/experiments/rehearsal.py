@@ -52,5 +52,5 @@ def _rehearse(run: PlannedRun, metric: str, data_dir: Path | None, loaded: dict[
     data = loaded[source]
     with torch_threads(scenario.run.num_threads):
         experiment = prepare(scenario, run.seed, data, kernel="none", data_dir=folder)
-        check_metric(metric, data, experiment.workload.evaluator.views)
+        check_metric(metric, experiment.workload.data, experiment.workload.evaluator.views)
         experiment.world.start()

@@ -191,7 +191,7 @@ def prepare(
     stop = scenario.run.stop
     aim = None if stop is None else parse_target(stop.target)
     if aim is not None:
-        check_metric(aim.metric, data, workload.evaluator.views)  # or the run would wait for it to the horizon
+        check_metric(aim.metric, workload.data, workload.evaluator.views)  # or the run would wait for it to the horizon
     rule = None if stop is None or aim is None else StopRule(aim, stop.rule, stop.margin_s)
     return Experiment(simulation, workload, world, rule)
 
@@ -212,7 +212,9 @@ def _workload(
             f"and each of {num_clients} clients needs one: use a shorter context or fewer clients"
         )
     shards: Sequence[IntArray] = data.deal(scenario.data.partition, num_clients, simulation.stream(Purpose.PARTITION))
-    splits = data.split(shards, lambda client: simulation.stream(Purpose.DATA_SPLIT, client))
+    fractions = scenario.data.client_split
+    data = data.seen_by(scenario.model if model is None else None, shards, by_client=fractions is not None)
+    splits = data.split(shards, fractions, lambda client: simulation.stream(Purpose.DATA_SPLIT, client))
     shards = shards if splits is None else splits.train
     histograms = label_histogram(data.train_labels, shards, data.num_classes)
     module = _module(scenario, simulation, data, model)
@@ -249,6 +251,7 @@ def _workload(
     rates = training.schedule(scenario.learning_rate, run.horizon_rounds)
     return Workload(
         simulation.root_seed,
+        data,
         task,
         shards,
         histograms,

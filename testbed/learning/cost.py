@@ -15,6 +15,7 @@ language models", 2020, section 2.1, who count 2 + 4 operations likewise).
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from testbed.learning.loss import mean_loss
 from testbed.learning.torch_seed import seeded
 
-__all__ = ["Loss", "TrainingCost", "training_cost"]
+__all__ = ["Loss", "TrainingCost", "activation_bytes", "training_cost"]
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -118,6 +119,28 @@ def training_cost(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, 
     )
 
 
+def activation_bytes(
+    model: nn.Module, inputs: Any, labels: npt.NDArray[np.int64], examples: npt.NDArray[np.int64]
+) -> float:
+    """Return what the forward pass keeps of a sample for the backward pass, the mean over some samples [byte].
+
+    Parameters
+    ----------
+    model : the module that is trained; it and the global generators stay as they are.
+    inputs, labels : a store and the labels of its samples.
+    examples : (num_examples,) the samples that are looked at.
+    """
+    probe = copy.deepcopy(model).train()
+    once = torch.from_numpy(examples)
+    twice = torch.cat([once, once])
+    with seeded(0):
+        narrow, wide = (
+            _count_saved_bytes(probe, inputs[index], torch.from_numpy(labels[index.numpy()]), mean_loss)
+            for index in (once, twice)
+        )
+    return (wide - narrow) / len(examples)
+
+
 def _count_flop(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, loss: Loss) -> tuple[int, int]:
     """Return the operations of a forward pass and of a whole step."""
     # The counter does not know the CPU's fused attention and would charge nothing for it.
@@ -128,7 +151,7 @@ def _count_flop(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, lo
     return forward_flop, counter.get_total_flops()
 
 
-def _count_saved_bytes(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, loss: Loss) -> int:
+def _count_saved_bytes(model: nn.Module, inputs: Any, labels: torch.Tensor, loss: Loss) -> int:
     """Return the bytes that a forward pass keeps for the backward pass, parameters included."""
     saved: dict[int, torch.UntypedStorage] = {}
 

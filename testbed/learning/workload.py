@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from testbed.errors import RequestError
 from testbed.learning.cost import TrainingCost
+from testbed.learning.datasets.dataset import AnyDataset
 from testbed.learning.evaluation import NO_MODELS, NO_VIEWS, Evaluator
 from testbed.learning.held_out import ClientSplits
 from testbed.learning.inner_optimizer import InnerOptimizer
@@ -65,6 +66,7 @@ class Workload:
 
     Parameters
     ----------
+    data : the samples themselves, for a method that looks at them.
     task : model, loss, optimiser and data.
     shards : for each client the indices of its training samples.
     label_histograms : (num_clients, num_classes) sample counts.
@@ -84,6 +86,7 @@ class Workload:
     def __init__(
         self,
         root_seed: int,
+        data: AnyDataset,
         task: LearningTask,
         shards: Sequence[npt.NDArray[np.int64]],
         label_histograms: npt.NDArray[np.int64],
@@ -112,6 +115,7 @@ class Workload:
         self.data_sizes = np.array([len(shard) for shard in shards], dtype=np.int64)
         self.splits = splits
         self.keeps_optimizer_state = keeps_optimizer_state
+        self.data = data
         self.initial_state = task.exchanged_part(task.initial_state())
         self.num_entries = len(self.initial_state)  # that travel
         self.label_distances = label_distance(label_histograms)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from testbed.errors import RequestError
+from testbed.learning.client_split import SplitFractions, split_shards
 from testbed.learning.held_out import ClientSplits, StreamOf
 
 if TYPE_CHECKING:  # a data set in memory needs no torch
@@ -69,8 +70,29 @@ class AnyDataset(Protocol):
         """
         ...
 
-    def split(self, shards: Sequence[npt.NDArray[np.int64]], stream_of: StreamOf) -> ClientSplits | None:
-        """Return what each client trains, validates and tests on; None: it trains on all that it was dealt."""
+    def seen_by(self, model: Any, shards: Sequence[npt.NDArray[np.int64]], *, by_client: bool) -> "AnyDataset":
+        """Return the data as this model takes it after this deal: most often as it is.
+
+        `by_client` : every client is to be tested on some of the samples it was dealt; the test samples are then the
+        training samples, of which `split` sets some apart.
+
+        Raises
+        ------
+        RequestError : the samples cannot be split by client.
+        """
+        ...
+
+    def split(
+        self, shards: Sequence[npt.NDArray[np.int64]], fractions: SplitFractions | None, stream_of: StreamOf
+    ) -> ClientSplits | None:
+        """Return what each client trains, validates and tests on; None: it trains on all that it was dealt.
+
+        `fractions` : as the scenario states them; None: the usual ones, where clients are always tested by themselves.
+
+        Raises
+        ------
+        RequestError : a client with too few samples.
+        """
         ...
 
     def build(self, model: Any, torch_generator_seed: int) -> "nn.Module":
@@ -102,6 +124,7 @@ class Dataset:
     test_inputs, test_labels : likewise.
     num_classes : number of classes, whether or not all occur; of language the size of the vocabulary.
     sources : SHA-256 in hexadecimal of each file the data came from, by file name.
+    tests_by_client : whether every client is tested on samples of its own; see `seen_by`.
 
     Raises
     ------
@@ -115,6 +138,7 @@ class Dataset:
     test_labels: npt.NDArray[np.int64]
     num_classes: int
     sources: Mapping[str, str] = field(default_factory=dict)
+    tests_by_client: bool = False
 
     def __post_init__(self) -> None:
         self._check("train", self.train_inputs, self.train_labels)
@@ -139,19 +163,25 @@ class Dataset:
         """The shape of one sample."""
         return tuple(self.train_inputs.shape[1:])
 
-    @property
-    def tests_by_client(self) -> bool:
-        """Clients are tested on one test set."""
-        return False
-
     def deal(self, rule: Any, num_clients: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
         """Return the deal of the training samples; see `AnyDataset.deal`."""
         if not hasattr(rule, "deal"):
             raise self._refusal(f"the partition {rule.kind!r} deals graphs, and these samples are arrays")
         return list(rule.deal(self.train_labels, num_clients, rng))
 
-    def split(self, shards: Sequence[npt.NDArray[np.int64]], stream_of: StreamOf) -> None:
-        """Return None: a client trains on all that it was dealt, and the test set is everybody's."""
+    def seen_by(self, model: Any, shards: Sequence[npt.NDArray[np.int64]], *, by_client: bool) -> "Dataset":
+        """Return the data as it is, or with the training samples to test with; see `AnyDataset.seen_by`."""
+        if not by_client:
+            return self
+        if self.is_language:
+            raise self._refusal("a text cannot be split by client: its windows have no class each")
+        return replace(self, test_inputs=self.train_inputs, test_labels=self.train_labels, tests_by_client=True)
+
+    def split(
+        self, shards: Sequence[npt.NDArray[np.int64]], fractions: SplitFractions | None, stream_of: StreamOf
+    ) -> ClientSplits | None:
+        """Return None, if the test set is everybody's, or the clients' splits; see `AnyDataset.split`."""
+        return None if fractions is None else split_shards(self.train_labels, shards, fractions, stream_of)
 
     def build(self, model: Any, torch_generator_seed: int) -> "nn.Module":
         """Return the module for inputs of this shape; see `Architecture.build`."""
