@@ -1,0 +1,115 @@
+"""A client's own graphs, or nodes, for training, validation and testing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from pydantic import model_validator
+
+from graphs.graph_set import IntArray
+from graphs.stratified_draw import stratified_draw
+from testbed.errors import RequestError
+from testbed.settings import Fraction, Settings
+
+__all__ = ["GRAPH_SPLIT", "NODE_SPLIT", "ClientSplit", "SplitFractions", "part_sizes", "split_client", "split_shards"]
+
+
+class SplitFractions(Settings):
+    """The shares of a client's graphs or nodes; they sum to 1."""
+
+    train: Fraction = 0.8  # for training, more than 0
+    validation: Fraction = 0.1  # for choices made during training
+    test: Fraction = 0.1  # for results, and nothing else
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 1.0) > 1e-9 or self.train == 0:
+            raise RequestError(
+                f"train = {self.train:g}, validation = {self.validation:g}, test = {self.test:g}: must sum to 1, with "
+                "something to train on"
+            )
+        return self
+
+
+GRAPH_SPLIT: Final = SplitFractions()  # as in the code of GCFL and FedStar
+NODE_SPLIT: Final = SplitFractions(train=0.2, validation=0.4, test=0.4)  # usual for the nodes of a subgraph
+
+
+@dataclass(frozen=True, eq=False)
+class ClientSplit:
+    """What a client does with its data: three sorted, disjoint lists of ids, together all that it holds."""
+
+    train: IntArray
+    validation: IntArray
+    test: IntArray
+
+
+def part_sizes(num_samples: int, fractions: SplitFractions) -> tuple[int, int, int]:
+    """Return how many samples are for training, validation and testing.
+
+    Our choice: validation and testing get their shares, rounded (half to even) but at least one sample each, and
+    training the rest; where that leaves it none, the larger of the two gives. Two samples are for training and testing,
+    one is for training.
+
+    >>> part_sizes(100, SplitFractions()), part_sizes(3, SplitFractions()), part_sizes(2, SplitFractions())
+    ((80, 10, 10), (1, 1, 1), (1, 0, 1))
+    """
+    asked = (fractions.validation > 0, fractions.test > 0)
+    if num_samples <= sum(asked):
+        return min(num_samples, 1), 0, max(num_samples - 1, 0)
+    validation, test = (
+        max(round(num_samples * share), int(part))
+        for share, part in zip((fractions.validation, fractions.test), asked, strict=True)
+    )
+    while validation + test >= num_samples:
+        if validation >= test:
+            validation -= 1
+        else:
+            test -= 1
+    return num_samples - validation - test, validation, test
+
+
+def split_client(
+    members: IntArray, labels: IntArray, fractions: SplitFractions, rng: np.random.Generator
+) -> ClientSplit:
+    """Return one client's split, each part with the classes close to the client's own proportions.
+
+    Parameters
+    ----------
+    members : ids of what the client holds, at least one.
+    labels : (len(members),) their classes; one class is enough.
+    fractions : the shares.
+    rng : the client's own stream.
+
+    Raises
+    ------
+    RequestError : a client that holds nothing.
+    """
+    if len(members) == 0:
+        raise RequestError("a client without graphs or nodes has nothing to split")
+    _, validation, test = part_sizes(len(members), fractions)
+    held_out = stratified_draw(labels, validation + test, rng)
+    tested = held_out[stratified_draw(labels[held_out], test, rng)]
+    return ClientSplit(
+        train=np.sort(np.delete(members, held_out)),
+        validation=np.sort(members[np.setdiff1d(held_out, tested)]),
+        test=np.sort(members[tested]),
+    )
+
+
+def split_shards(
+    labels: IntArray, shards: Sequence[IntArray], fractions: SplitFractions, streams: Sequence[np.random.Generator]
+) -> list[ClientSplit]:
+    """Return every client's split, each drawn from the client's own stream and so independent of all others.
+
+    Parameters
+    ----------
+    labels : classes of all graphs or nodes.
+    shards : what each client holds.
+    streams : one a client; `rng.spawn(len(shards))` makes them from one generator.
+    """
+    return [
+        split_client(shard, labels[shard], fractions, stream) for shard, stream in zip(shards, streams, strict=True)
+    ]
