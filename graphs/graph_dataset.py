@@ -1,6 +1,5 @@
 """A set of graphs as a run sees it: dealt by graphs, tested client by client, costed graph by graph."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -104,9 +103,7 @@ class GraphDataset:
         encode = getattr(model, "encode_nodes", None)
         return self if encode is None else replace(self, node_extras=encode(self.graphs))
 
-    def split(
-        self, shards: Sequence[IntArray], fractions: SplitFractions | None, stream_of: StreamOf
-    ) -> ClientSplits:
+    def split(self, shards: Sequence[IntArray], fractions: SplitFractions | None, stream_of: StreamOf) -> ClientSplits:
         """Return every client's training, validation and test graphs, in the proportions of its classes."""
         return split_shards(self.graphs.labels, shards, fractions or GRAPH_SPLIT, stream_of)
 
@@ -135,9 +132,8 @@ class GraphDataset:
             forward[own] = module.forward_flop(graphs.num_nodes[own], graphs.num_edges[own], domain)
         first = np.flatnonzero(graphs.domain_of == graphs.domain_of[0])
         # Spread over the domain, whose files may be sorted by size.
-        examples = first_domain[
-            np.linspace(0, len(first_domain) - 1, min(_NUM_EXAMPLES, len(first_domain))).astype(int)
-        ]
+        places = np.linspace(0, len(first) - 1, min(_NUM_EXAMPLES, len(first)))
+        examples = first[places.astype(np.int64)]
         return TrainingCost(
             flop_per_sample=TRAINING_FLOP_RATIO * float(forward.mean()),
             forward_flop_per_sample=float(forward.mean()),

@@ -201,6 +201,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "testbed.learning.partition.shards:ShardsPartition",
             "label-sorted data cut into shards, so many to each at random (McMahan et al. 2017)",
         ),
+        "stratified": (
+            "testbed.learning.partition.stratified:StratifiedPartition",
+            "a random, equal share with every class in proportion for everybody (our choice)",
+        ),
     },
     "placement": {
         "inline": (

@@ -190,6 +190,15 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
     },
     "partition": {
         "dirichlet": [{"alpha": 0.1}, {"alpha": 5, "min_samples": 4}],
+        "domains": [
+            {},
+            {"clients_per_domain": [1, 2, 3], "within": {"kind": "graph-structure", "mix": 0}},
+            {"clients_per_domain": 2, "graphs_per_client": 5, "within": "iid"},
+        ],
+        "gcfl": [{}, {"chunk_size": 3}],
+        "graph-size": [{}, {"mix": 0.5}],
+        "graph-structure": [{}, {"score": "mean-degree", "mix": 0}],
+        "louvain": [{}, {"resolution": 2}],
         "pathological": [{"classes_per_client": 1}, {"classes_per_client": 3}],
         "quantity-skew": [{"sigma": 0}, {"sigma": 1.5, "min_samples": 4}],
         "shards": [{"shards_per_client": 1}, {"shards_per_client": 2}],

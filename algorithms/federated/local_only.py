@@ -1,9 +1,9 @@
 """Local training: nobody exchanges anything, and every client goes on with its own model.
 
-The baseline of personalised federated learning (Xie et al., "Federated graph classification over non-IID graphs" (GCFL),
-NeurIPS 2021, section 6, call it self-train): what a federation must beat to be worth its traffic. Our choice: a round is
-a job of every client and ends with the slowest, so that after t rounds it has trained as long as under any synchronous
-method.
+The baseline of personalised federated learning: what a federation must beat to be worth its traffic (Xie et al.,
+"Federated graph classification over non-IID graphs", NeurIPS 2021, section 6, call it self-train). Our choice: a round
+is a job of every client and ends with the slowest, so that after t rounds a client has trained as long as under any
+synchronous method.
 """
 
 from typing import ClassVar

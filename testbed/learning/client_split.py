@@ -110,5 +110,4 @@ def split_shards(
                 f"client {client} was dealt {len(shards[client])} sample and needs at least two, one to train and one "
                 "to test with: use fewer clients or more samples"
             )
-    train, validation, test = zip(*parts, strict=True)
-    return ClientSplits(train, validation, test)
+    return ClientSplits(*(tuple(part[k] for part in parts) for k in range(3)))
