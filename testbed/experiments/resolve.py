@@ -165,6 +165,12 @@ class ResolvedScenario:
         """Name of the selected method."""
         return str(self.world.algorithm.kind)
 
+    @property
+    def architecture(self) -> Architecture:
+        """What is trained: the method's own architecture, if it has a setting `model`, else the scenario's."""
+        own: Architecture | None = getattr(self.world.algorithm, "model", None)
+        return self.model if own is None else own
+
     def with_horizon(self, horizon_s: float) -> "ResolvedScenario":
         """Return this scenario cut short, computed without a store of results."""
         run = self.run.model_copy(update={"horizon_s": horizon_s, "store": None})

@@ -213,7 +213,7 @@ def _workload(
         )
     shards: Sequence[IntArray] = data.deal(scenario.data.partition, num_clients, simulation.stream(Purpose.PARTITION))
     fractions = scenario.data.client_split
-    data = data.seen_by(scenario.model if model is None else None, shards, by_client=fractions is not None)
+    data = data.seen_by(scenario.architecture if model is None else None, shards, by_client=fractions is not None)
     splits = data.split(shards, fractions, lambda client: simulation.stream(Purpose.DATA_SPLIT, client))
     shards = shards if splits is None else splits.train
     histograms = label_histogram(data.train_labels, shards, data.num_classes)
@@ -222,7 +222,7 @@ def _workload(
     optimizer = training.optimizer_settings(scenario.learning_rate)
     plan = BatchPlan(training.batch_size, training.local_steps, training.local_epochs)
     width = max(plan.width(len(shard)) for shard in shards)
-    local = () if model is not None else getattr(scenario.model, "local_tensors", ())
+    local = () if model is not None else getattr(scenario.architecture, "local_tensors", ())
     task = LearningTask(module, data, optimizer, batch_width=width, local=local)
     cost = data.cost(module)
     run = scenario.run
@@ -293,7 +293,7 @@ def _module(
         return model
     torch_seed = int(stream(simulation.root_seed, Purpose.MODEL_INITIALISATION).integers(2**63))
     if model is None:
-        return data.build(scenario.model, torch_seed)
+        return data.build(scenario.architecture, torch_seed)
     with seeded(torch_seed):
         return model()
 
