@@ -10,6 +10,7 @@ from testbed.experiments.finding import Finding
 from testbed.experiments.result import RunResult
 from testbed.experiments.scenario import data_location
 from testbed.experiments.sweep import PlannedRun, run_sweep
+from testbed.learning.datasets.dataset import DatasetSource
 from testbed.views.progress import progress_bar
 
 __all__ = ["Reproduction", "Section", "Setting"]
@@ -56,7 +57,7 @@ class Section:
     question : what it asks, in one line.
     minutes : about how long it takes at full size in two processes.
     find : does the work.
-    needs_data : the data sets it reads from the data folder.
+    needs_data : the data sets it reads from the data folder; a name of the catalogue, or of a TU set.
     """
 
     name: str
@@ -69,10 +70,19 @@ class Section:
         """Return what was found; where a data set is absent, that the section was left out, and which one it was."""
         for name in self.needs_data:
             try:
-                catalogue.load("dataset", name)().load(data_location(setting.data_dir))
+                _source(name).load(data_location(setting.data_dir))
             except RequestError as error:
                 return Finding(self.question, ("section",), ((self.name,),), left_out=(f"all of it: {error}",))
         return self.find(setting)
+
+
+def _source(name: str) -> DatasetSource:
+    """Return a data set that needs no settings, or the TU set of this name."""
+    known = name in catalogue.entries("dataset")
+    source: DatasetSource = (
+        catalogue.load("dataset", name)() if known else catalogue.load("dataset", "tu-dataset")(name=name)
+    )
+    return source
 
 
 @dataclass(frozen=True)

@@ -39,13 +39,11 @@ def find(setting: Setting) -> Finding:
     """Return the accuracy with each part replaced, beside that of the whole."""
     seeds = list(setting.seeds[:2] if setting.quick else setting.seeds)
     scenario = scenario_of("mix", setting).set("algorithm.kind", "fedgcf")
-    labels = [
-        label
-        for label in _ALTERNATIVES
-        if not setting.quick or label in _QUICK
-    ]
+    labels = [label for label in _ALTERNATIVES if not setting.quick or label in _QUICK]
     planned = [
-        run for label in labels for run in plan_sweep(_changed(scenario, label), [Variation("algorithm.kind", ("fedgcf",))], seeds)
+        run
+        for label in labels
+        for run in plan_sweep(_changed(scenario, label), [Variation("algorithm.kind", ("fedgcf",))], seeds)
     ]
     results = setting.run("ablations", planned)
     finals = {

@@ -48,8 +48,8 @@ def find(setting: Setting) -> Finding:
         rows=tuple(rows),
         notes=(
             f"{_CLIENTS_PER_SET} clients of each of {', '.join(_FIELDS)}, {_GRAPHS_PER_CLIENT} graphs each, means over "
-            "seeds. 1: clusters are molecules, bioinformatics and social networks; 0: no better than chance. k is chosen "
-            "by the silhouette; 1 where none exceeds 0.25.",
+            "seeds. 1: clusters are molecules, bioinformatics and social networks; 0: no better than chance. k is "
+            "chosen by the silhouette; 1 where none exceeds 0.25.",
         ),
         left_out=("IMDB-MULTI and COLLAB, which are not in the data folder.",),
     )
