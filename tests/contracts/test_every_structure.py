@@ -65,9 +65,9 @@ def test_neither_the_names_of_nodes_nor_the_order_of_graphs_matter(
 
 
 @MANY
-@given(parts=sets)
-def test_directions_repetitions_and_loops_do_not_matter(measure: StructureVector, parts: Any) -> None:
-    written = [(size, [(u, v) for u, v in edges if u < v] * 2 + [(0, 0)]) for size, edges in parts]
+@given(parts=sets, times=st.integers(1, 3))
+def test_directions_repetitions_and_loops_do_not_matter(measure: StructureVector, parts: Any, times: int) -> None:
+    written = [(size, [(u, v) for u, v in edges if u < v] * times + [(0, 0)]) for size, edges in parts]
     expected = described(measure, graph_set(*parts))
     np.testing.assert_allclose(described(measure, graph_set(*written)), expected, rtol=0, atol=tolerance(measure))
 
