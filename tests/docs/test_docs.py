@@ -219,7 +219,7 @@ def check_names(given: Mapping[str, Any], written: Mapping[str, str]) -> None:
     scenario.resolve()
     if "vary" in given:
         plan_sweep(scenario, [parse_variation(text) for text in given["vary"]], parse_seeds(given["seeds"]))
-        parse_target(given["target"])
+        parse_target(given["target"] or "none")
         check_rule(given["target_rule"])
 
 
