@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from testbed import catalogue
 
 __all__ = ["nothing_left_behind"]
+
+_MOST_LETTERS = 500
 
 
 @contextmanager
@@ -19,10 +22,10 @@ def nothing_left_behind() -> Iterator[None]:
     before = _watched()
     yield
     after = _watched()
-    changed = [f"{what}: {before[what]} became {after[what]}" for what in before if before[what] != after[what]]
+    changed = {what: (before[what], after[what]) for what in before if before[what] != after[what]}
     if changed:
         _put_back(before)
-        pytest.fail("the test left behind " + "; ".join(changed), pytrace=False)
+        pytest.fail(f"the test left behind (before, after) {str(changed)[:_MOST_LETTERS]}", pytrace=False)
 
 
 def _watched() -> dict[str, Any]:
@@ -31,7 +34,13 @@ def _watched() -> dict[str, Any]:
         "threads of torch": torch.get_num_threads(),
         "dtype of torch": torch.get_default_dtype(),
         "folder": os.getcwd(),
+        "generator of NumPy": _numpy_state(),
     }
+
+
+def _numpy_state() -> tuple[Any, ...]:
+    name, words, *rest = np.random.get_state()  # noqa: NPY002 - that nobody draws from it is what is watched
+    return name, words.tobytes(), *rest
 
 
 def _put_back(state: dict[str, Any]) -> None:
@@ -40,3 +49,5 @@ def _put_back(state: dict[str, Any]) -> None:
     torch.set_num_threads(state["threads of torch"])
     torch.set_default_dtype(state["dtype of torch"])
     os.chdir(state["folder"])
+    name, words, *rest = state["generator of NumPy"]
+    np.random.set_state((name, np.frombuffer(words, dtype=np.uint32), *rest))  # noqa: NPY002

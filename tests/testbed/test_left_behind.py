@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from left_behind import nothing_left_behind
@@ -20,6 +21,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "threads of torch": lambda: torch.set_num_threads(2),
     "dtype of torch": lambda: torch.set_default_dtype(torch.float64),
     "folder": lambda: os.chdir(Path.cwd().parent),
+    "generator of NumPy": lambda: np.random.random(),  # noqa: NPY002 - on purpose
 }
 
 
