@@ -13,8 +13,6 @@ from testbed import catalogue
 
 __all__ = ["nothing_left_behind"]
 
-_MOST_LETTERS = 500
-
 
 @contextmanager
 def nothing_left_behind() -> Iterator[None]:
@@ -22,15 +20,22 @@ def nothing_left_behind() -> Iterator[None]:
     before = _watched()
     yield
     after = _watched()
-    changed = {what: (before[what], after[what]) for what in before if before[what] != after[what]}
+    changed = [f"{what} ({_change(before[what], after[what])})" for what in before if before[what] != after[what]]
     if changed:
         _put_back(before)
-        pytest.fail(f"the test left behind (before, after) {str(changed)[:_MOST_LETTERS]}", pytrace=False)
+        pytest.fail("the test left the process changed: " + ", ".join(changed), pytrace=False)
+
+
+def _change(before: Any, after: Any) -> str:
+    if isinstance(before, dict):
+        return ", ".join(str(key) for key in before | after if before.get(key) != after.get(key))
+    return "drawn from" if isinstance(before, tuple) else f"{before} became {after}"
 
 
 def _watched() -> dict[str, Any]:
     return {
         "registered parts": dict(catalogue._registered),
+        "parts of other packages": {kind: catalogue._plugged_entries(kind) for kind in catalogue.KINDS},
         "threads of torch": torch.get_num_threads(),
         "dtype of torch": torch.get_default_dtype(),
         "folder": os.getcwd(),
@@ -46,6 +51,7 @@ def _numpy_state() -> tuple[Any, ...]:
 def _put_back(state: dict[str, Any]) -> None:
     catalogue._registered.clear()
     catalogue._registered.update(state["registered parts"])
+    catalogue._plugged_entries.cache_clear()
     torch.set_num_threads(state["threads of torch"])
     torch.set_default_dtype(state["dtype of torch"])
     os.chdir(state["folder"])
