@@ -1,7 +1,8 @@
 """What a reproduction is made of: sections that are run one after another and give tables."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from testbed import catalogue
@@ -11,6 +12,7 @@ from testbed.experiments.result import RunResult
 from testbed.experiments.scenario import data_location
 from testbed.experiments.sweep import PlannedRun, run_sweep
 from testbed.learning.datasets.dataset import DatasetSource
+from testbed.experiments.sweep_file import reusable_runs
 from testbed.views.progress import progress_bar
 
 __all__ = ["Reproduction", "Section", "Setting"]
@@ -26,7 +28,8 @@ class Setting:
     num_processes : runs side by side.
     quick : at a reduced size, to see that everything works: the figures mean nothing.
     data_dir : where data sets lie, or None.
-    out : where runs are saved, one folder a section, or None.
+    out : where runs are saved, one folder a section, or None; what is there and would come out the same is reused.
+    tell : is told how many runs were reused.
     """
 
     seeds: Sequence[int] = (0, 1, 2)
@@ -34,16 +37,23 @@ class Setting:
     quick: bool = False
     data_dir: Path | None = None
     out: Path | None = None
+    tell: Callable[[str], None] = lambda words: None
 
     def run(self, section: str, planned: Sequence[PlannedRun]) -> list[RunResult]:
         """Return the results of a plan, in its order; a failed one has its error."""
-        with progress_bar(len(planned)) as progress:
+        planned = _named_apart(planned)
+        root = None if self.out is None else self.out / section
+        done = {} if root is None else reusable_runs(planned, root)
+        if done:
+            self.tell(f"{section}: {len(done)} of {len(planned)} runs are reused from {root}")
+        with progress_bar(len(planned) - len(done)) as progress:
             return run_sweep(
                 planned,
-                root=None if self.out is None else self.out / section,
+                root=root,
                 data_dir=self.data_dir,
                 observer=progress.observer,
                 num_processes=self.num_processes,
+                done=done,
             )
 
 
@@ -74,6 +84,16 @@ class Section:
             except RequestError as error:
                 return Finding(self.question, ("section",), ((self.name,),), left_out=(f"all of it: {error}",))
         return self.find(setting)
+
+
+def _named_apart(planned: Sequence[PlannedRun]) -> list[PlannedRun]:
+    """Return the plan with names that occur once: those of several sweeps may be alike, and name a directory each."""
+    seen: Counter[str] = Counter()
+    apart = []
+    for run in planned:
+        seen[run.name] += 1
+        apart.append(run if seen[run.name] == 1 else replace(run, name=f"{run.name}-{seen[run.name]}"))
+    return apart
 
 
 def _source(name: str) -> DatasetSource:
