@@ -12,6 +12,16 @@ PROTOCOLS: Final[dict[str, str]] = {
 }
 
 PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "algorithm": {
+        "cfl-oracle": (
+            "graphs.methods.cfl_oracle:CflOracle",
+            "fedavg within each data set, by one who knows them; a bound (clustered FL, Sattler et al. 2021)",
+        ),
+        "fedgcf": (
+            "graphs.methods.fedgcf:FedGCF",
+            "structural models of clusters and a node model, fused by a bandit (FedGCF, 2024, as rebuilt)",
+        ),
+    },
     "dataset": {
         "digit-graphs": (
             "graphs.datasets.digit_graphs:DigitGraphs",
