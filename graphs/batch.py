@@ -65,8 +65,9 @@ class Batch(ABC):
 
     def clone(self) -> Self:
         """Return the batch with tensors of its own."""
-        tensors = {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), torch.Tensor)}
-        return replace(self, **{name: tensor.clone() for name, tensor in tensors.items()})
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        own: dict[str, Any] = {name: v.clone() for name, v in values.items() if isinstance(v, torch.Tensor)}
+        return replace(self, **own)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
