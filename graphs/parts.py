@@ -21,6 +21,26 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "graphs.methods.fedgcf:FedGCF",
             "structural models of clusters and a node model, fused by a bandit (FedGCF, 2024, as rebuilt)",
         ),
+        "centralised": (
+            "graphs.methods.centralised:Centralised",
+            "all samples in one place, an upper bound where there is one domain (textbook)",
+        ),
+        "fedstar": (
+            "graphs.methods.fedstar:Fedstar",
+            "FedAvg of what clients know of structure, features stay at home (Tan et al. 2023)",
+        ),
+        "gcfl": (
+            "graphs.methods.gcfl:Gcfl",
+            "averaging within clusters, split when updates pull apart (Xie et al. 2021)",
+        ),
+        "gcfl-plus": (
+            "graphs.methods.gcfl_plus:GcflPlus",
+            "GCFL whose clusters are cut by sequences of gradient norms (Xie et al. 2021)",
+        ),
+        "ifca": (
+            "graphs.methods.ifca:Ifca",
+            "several models go round, each client trains the one that fits it best (Ghosh et al. 2020)",
+        ),
     },
     "dataset": {
         "digit-graphs": (

@@ -4,7 +4,7 @@ A mix-in of `federation.py`, which holds the state.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import simpy
@@ -13,6 +13,7 @@ from algorithms.worlds.group import Group
 from algorithms.worlds.participation import Participation
 from algorithms.worlds.round import Base, Results, Trained
 from algorithms.worlds.rows import PREPARATION
+from algorithms.worlds.server import ModelVector
 from channels.cell import Cell
 from channels.downlink import Deliveries
 from testbed.devices.device import ComputeOutcome
@@ -44,6 +45,8 @@ class LocalWork(Participation):
         proximal_weight: float = 0.0,
         partial_work: bool = False,
         validates: bool = False,
+        candidates: Sequence[ModelVector] = (),
+        gradient_norms: bool = False,
     ) -> Process:
         """Train `base` on everyone who received it; return the `Results` once the slowest is ready.
 
@@ -51,11 +54,23 @@ class LocalWork(Participation):
         `partial_work` : they stop then, and what counts is the whole steps they have done; without one they are late.
         `proximal_weight` : mu of the local objective, F_i(w) + mu / 2 ||w - base||^2.
         `validates` : before they train they find out how good the model is that they received, on samples of their own.
+        `candidates` : models of which each trains the one with the least loss on its own training samples, the first of
+        equals, instead of `base`; `Trained.choice` says which. They are what it was sent, each (num_entries,).
+        `gradient_norms` : whether `Trained.gradient_norm` will be asked for.
         """
         give_up_s = math.inf if deadline_s is None else self.simulation.now_s + deadline_s
         members = []
         for client in base.arrivals:
-            work = self._train_member(base, client, give_up_s, proximal_weight, partial_work, validates=validates)
+            work = self._train_member(
+                base,
+                client,
+                give_up_s,
+                proximal_weight,
+                partial_work,
+                validates=validates,
+                candidates=candidates,
+                gradient_norm=gradient_norms,
+            )
             members.append(self.simulation.start(work, f"device-{client}"))
         trained: list[Trained] = []
         last_s, cause_id = -math.inf, NO_CAUSE
@@ -132,6 +147,8 @@ class LocalWork(Participation):
         partial_work: bool = False,
         received: simpy.Event | None = None,
         validates: bool = False,
+        candidates: Sequence[ModelVector] = (),
+        gradient_norm: bool = False,
     ) -> Process:
         cause_id = base.arrivals[client]
         bits = self.payload_bits if base.bits is None else base.bits
@@ -150,11 +167,14 @@ class LocalWork(Participation):
             cause_id, _ = deliveries[client]
         if received is not None:
             received.succeed((self.simulation.now_s, cause_id))
-        job = self.workload.next_job(client, base.version, base.vector_of(client), mu)
-        flop = self.workload.flop_of(job)
+        choice, start, checking_flop = None, base.vector_of(client), 0.0
+        if candidates:
+            choice, checking_flop = self._choose(base, client, candidates)
+            start = candidates[choice]
+        job = self.workload.next_job(client, base.version, start, mu, gradient_norm=gradient_norm)
         validation = self._validate(base, client) if validates else None
-        checking_flop = self.workload.validation_flop(client) if validates else 0.0
-        flop += checking_flop
+        checking_flop += self.workload.validation_flop(client) if validates else 0.0
+        flop = self.workload.flop_of(job) + checking_flop
         earliest_s = self.simulation.now_s + flop / self.fleet.flop_per_s[client]
         handle = self.workload.jobs.submit(job, earliest_read_s=earliest_s)
         done = yield from self.fleet[client].compute(flop, cause_id, give_up_s)
@@ -174,7 +194,14 @@ class LocalWork(Participation):
             done.energy_j, outcome,
         )  # fmt: skip
         exchanged = self.workload.task.exchanged_part
-        return Trained(client, outcome, done.end_s, done.span_id, handle, exchanged, validation)
+        return Trained(client, outcome, done.end_s, done.span_id, handle, exchanged, validation, choice)
+
+    def _choose(self, base: Base, client: int, candidates: Sequence[ModelVector]) -> tuple[int, float]:
+        """Return which model has the least loss on what the client trains on, and what finding out costs it [FLOP]."""
+        if len(candidates) == 1:
+            return 0, 0.0
+        losses = self.workload.losses_on_own(client, base.version, candidates)
+        return int(losses.argmin()), self.workload.losses_flop(client, len(candidates))
 
     def _validate(self, base: Base, client: int) -> Handle[EvaluationOutput | None]:
         return self.workload.validate(client, base.version, base.vector_of(client))

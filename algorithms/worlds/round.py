@@ -51,6 +51,7 @@ class Trained:
     handle: Handle[TrainingOutput] | None  # None if the model never reached the member
     exchanged: Callable[[_Vector], _Vector] = _whole  # what travels of a state
     validation: Handle[EvaluationOutput | None] | None = None  # of the model as it was received, if that was asked for
+    choice: int | None = None  # which of several models it trained, if it had the choice
 
     @property
     def parameters(self) -> npt.NDArray[np.float32]:
@@ -58,6 +59,19 @@ class Trained:
         if self.handle is None:
             raise RuntimeError(f"client {self.client} trained nothing")
         return self.exchanged(self.handle.value().parameters)
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of the last step's gradient of what travels; see `TrainingOutput`. Reading computes all outstanding.
+
+        Raises
+        ------
+        RuntimeError : nothing was trained, or `gradient_norms` was not asked for.
+        """
+        norm = None if self.handle is None else self.handle.value().gradient_norm
+        if norm is None:
+            raise RuntimeError(f"client {self.client} has no gradient norm")
+        return norm
 
     @property
     def validation_accuracy(self) -> float:

@@ -19,11 +19,13 @@ from torch import nn
 from torch.nn import functional
 
 from graphs.batch import Batch
+from graphs.graph_set import FloatArray, GraphSet
 from graphs.models.architecture import FlopArray, GraphModelPart, Sizes
 from graphs.models.gcn import GcnConvolution
 from graphs.models.gin import GinConvolution
 from graphs.models.shape import GraphShape
 from graphs.models.skeleton import HEADS, GraphModule
+from graphs.structure.encodings import RwseDse
 from testbed.errors import RequestError
 from testbed.learning.torch_seed import seeded
 
@@ -42,6 +44,10 @@ class FedStarGin(GraphModelPart):
     def local_tensors(self) -> tuple[str, ...]:
         """Patterns of the tensors that stay with the clients: all without `_s` in their names."""
         return (*HEADS, "convs.*", "merge.*")
+
+    def encode_nodes(self, graphs: GraphSet) -> FloatArray:
+        """Return what the structure channel is given of every node: return probabilities and degree, 16 each."""
+        return RwseDse().encode_nodes(graphs)
 
     def build_for_graphs(self, shape: GraphShape, torch_generator_seed: int) -> nn.Module:
         """Return the module; see `GraphArchitecture.build_for_graphs`."""

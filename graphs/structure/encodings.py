@@ -38,9 +38,16 @@ class RwseDse(MeanOfGraphs):
         """Return 2 num_steps sum n^3 + directed edges [FLOP]."""
         return _walk_flop(graphs, members, self.num_steps) + _degree_flop(graphs, members)
 
+    def encode_nodes(self, graphs: GraphSet) -> FloatArray:
+        """Return [RWSE_v ; DSE_v] of every node in the order of the set: (num_nodes, num_values)."""
+        return self._encode(DisjointUnion.of(graphs, np.arange(len(graphs))))
+
     def _values(self, union: DisjointUnion, rng: np.random.Generator) -> FloatArray:
+        return union.mean_over_nodes(self._encode(union))
+
+    def _encode(self, union: DisjointUnion) -> FloatArray:
         encoded = [return_probabilities(union, self.num_steps), degree_encoding(union, self.num_degrees)]
-        return union.mean_over_nodes(np.concatenate(encoded, axis=1))
+        return np.concatenate(encoded, axis=1)
 
 
 class Rwse(MeanOfGraphs):

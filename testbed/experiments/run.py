@@ -263,6 +263,7 @@ def _workload(
         data_dir,
         splits,
         training.keeps_optimizer_state,
+        None if isinstance(model, nn.Module) else partial(_build, scenario, data, model),
     )
 
 
@@ -292,6 +293,12 @@ def _module(
     if isinstance(model, nn.Module):
         return model
     torch_seed = int(stream(simulation.root_seed, Purpose.MODEL_INITIALISATION).integers(2**63))
+    return _build(scenario, data, model, torch_seed)
+
+
+def _build(
+    scenario: ResolvedScenario, data: AnyDataset, model: Callable[[], nn.Module] | None, torch_seed: int
+) -> nn.Module:
     if model is None:
         return data.build(scenario.architecture, torch_seed)
     with seeded(torch_seed):

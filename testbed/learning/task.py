@@ -167,6 +167,18 @@ class LearningTask:
         """Return a copy of the state the model was given with, (num_entries,)."""
         return self._initial.copy()
 
+    def state_in(self, module: nn.Module) -> State:
+        """Return the state that lies in another module of the same architecture, (num_entries,).
+
+        Raises
+        ------
+        ValueError : its tensors have other names or shapes.
+        """
+        tensors = dict(_travelling_tensors(module))
+        if Layout([(name, tuple(tensor.shape)) for name, tensor in tensors.items()]) != self.layout:
+            raise ValueError("a module of another architecture than the task's")
+        return np.concatenate([tensor.detach().float().reshape(-1).numpy() for tensor in tensors.values()])
+
     def load(self, state: State) -> nn.Module:
         """Return the template with `state : (num_entries,)` loaded; valid until the next load.
 

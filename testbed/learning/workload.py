@@ -15,12 +15,15 @@ job left (`keep`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 from testbed.errors import RequestError
 from testbed.learning.cost import TrainingCost
@@ -76,6 +79,7 @@ class Workload:
     data_dir : the folder in which data sets lie, for a world that reads files itself; None if there is none.
     splits : what each client keeps apart from its shard, where clients are tested on samples of their own.
     keeps_optimizer_state : whether a client's next whole job goes on with the state its last one ended with.
+    build : returns a module like the task's for a torch seed; None: there is only the one that the task was given.
 
     `watch(version, time_s, parameters, views, models)` is told of every global version; by default that is `commit`.
     `optimizer` makes the steps of a job for whoever holds a gradient.
@@ -98,6 +102,7 @@ class Workload:
         data_dir: Path | None = None,
         splits: ClientSplits | None = None,
         keeps_optimizer_state: bool = False,
+        build: Callable[[int], nn.Module] | None = None,
     ) -> None:
         self.root_seed = root_seed
         self.task = task
@@ -116,11 +121,12 @@ class Workload:
         self.splits = splits
         self.keeps_optimizer_state = keeps_optimizer_state
         self.data = data
+        self._build = build
         self.initial_state = task.exchanged_part(task.initial_state())
         self.num_entries = len(self.initial_state)  # that travel
         self.label_distances = label_distance(label_histograms)
         self.peak_bytes = cost.peak_bytes(task.batch_width)
-        self._jobs_made = [0] * len(shards)
+        self._jobs_made: Counter[int] = Counter()
         self._kept: dict[int, Handle[TrainingOutput]] = {}
         self._own_start: State | None = task.initial_state() if task.is_personal else None
         self._sequences: dict[int, MinibatchSequence] = {}
@@ -160,7 +166,16 @@ class Workload:
         pooled = self.label_histograms[list(clients)].sum(axis=0, keepdims=True)
         return float(label_distance(pooled, self.label_histograms.sum(axis=0))[0])
 
-    def next_job(self, client: int, base_version: int, base: State, proximal_weight: float = 0.0) -> TrainingJob:
+    def next_job(
+        self,
+        client: int,
+        base_version: int,
+        base: State,
+        proximal_weight: float = 0.0,
+        *,
+        gradient_norm: bool = False,
+        samples: npt.NDArray[np.int64] | None = None,
+    ) -> TrainingJob:
         """Return the client's next training job, started from the model `base : (num_entries,)`.
 
         All its steps have the learning rate of `base_version`: our choice is that schedules go by global versions, and
@@ -168,12 +183,18 @@ class Workload:
         that stay with the client are as `state_of` says.
 
         `proximal_weight` : mu, by which the objective holds the client to that model.
+        `gradient_norm` : whether the output must have that of the last step, which costs a batched kernel its speed.
+        `samples` : (num_samples,) what is trained on instead of the client's own, for methods that gather data; our
+        choice is that batches are then no larger than the largest of a client.
         """
         optimizer, rates, is_personal = self.task.optimizer, self.optimizer.learning_rate, self.task.is_personal
         is_plain = optimizer.is_plain and rates.is_constant
-        needs_rate = not is_plain or self.keeps_optimizer_state or (is_personal and proximal_weight > 0)
-        rate = rates.rate(base_version) if needs_rate else None
-        index, shard, start = self._next_index(client), self.shards[client], self.state_of(client, base)
+        needs_state = self.keeps_optimizer_state or gradient_norm or (is_personal and proximal_weight > 0)
+        rate = rates.rate(base_version) if needs_state or not is_plain else None
+        index, start = self._next_index(client), self.state_of(client, base)
+        shard, plan = self.shards[client] if samples is None else samples, self.plan
+        if plan.width(len(shard)) > self.task.batch_width:
+            plan = replace(plan, batch_size=self.task.batch_width)
         state = (
             self._kept[client].value().optimizer_state if self.keeps_optimizer_state and client in self._kept else None
         )
@@ -184,12 +205,28 @@ class Workload:
             base_version,
             start,
             shard,
-            self.plan,
+            plan,
             self.root_seed,
             proximal_weight,
             rate,
             state,
         )
+
+    def initial_state_of(self, number: int) -> State:
+        """Return what travels of the `number`-th initial model, (num_entries,); number 0 is `initial_state`.
+
+        The others differ by luck alone, which comes from stream (MODEL_INITIALISATION, number).
+
+        Raises
+        ------
+        RequestError : the model was given as a module, of which there is only one.
+        """
+        if number == 0:
+            return self.initial_state.copy()
+        if self._build is None:
+            raise RequestError("several initial models need an architecture or a function that builds the module")
+        seed = int(stream(self.root_seed, Purpose.MODEL_INITIALISATION, number).integers(2**63))
+        return self.task.exchanged_part(self.task.state_in(self._build(seed)))
 
     def commit(
         self,
@@ -241,6 +278,33 @@ class Workload:
             return exchanged
         own = kept[client].value().parameters if client in kept else self._own_start
         return self.task.with_exchanged(own, exchanged)
+
+    def losses_on_own(self, client: int, version: int, models: Sequence[State]) -> npt.NDArray[np.float64]:
+        """Return the mean loss of each model on what the client trains on, with its own tensors: (num_models,) [nat].
+
+        Models are (num_entries,) each. Reading computes every outstanding job; all are 0 where nothing is computed.
+
+        Raises
+        ------
+        RequestError : data that has one test set for all, which does not look at training samples.
+        """
+        if self.splits is None:
+            raise RequestError(
+                "clients that compare models need data on which each is tested on its own samples: set "
+                "data.client_split"
+            )
+        jobs = [
+            EvaluationJob(
+                task=self.task, version=version, parameters=self.state_of(client, model), samples=self.shards[client]
+            )
+            for model in models
+        ]
+        outputs = [handle.value() for handle in [self.jobs.submit(job) for job in jobs]]
+        return np.array([0.0 if output is None else output.loss for output in outputs])
+
+    def losses_flop(self, client: int, num_models: int) -> float:
+        """Return what `losses_on_own` costs a client [FLOP]."""
+        return num_models * self.cost.forward_flop_of(self.shards[client])
 
     def validate(self, client: int, version: int, exchanged: State) -> Handle[EvaluationOutput | None]:
         """Return how good a model is on what the client keeps apart to validate with, as a handle.

@@ -14,7 +14,13 @@ import torch
 from torch import nn
 
 from testbed.errors import RunFailure
-from testbed.learning.kernels.protocol import GradientJob, GradientOutput, TrainingJob, TrainingOutput
+from testbed.learning.kernels.protocol import (
+    GradientJob,
+    GradientOutput,
+    TrainingJob,
+    TrainingOutput,
+    euclidean_norm,
+)
 from testbed.learning.loss import mean_loss
 from testbed.learning.task import LearningTask
 from testbed.learning.torch_seed import seeded
@@ -48,7 +54,7 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
     tensors = task.trainable_tensors
     places = _places(descent.parameters, tensors)
     batches = _batches(job)
-    first_loss = 0.0
+    first_loss = gradient_norm = 0.0
     for step, rate in enumerate(job.learning_rates.tolist()):
         if step < len(batches):
             inputs, labels = task.train_inputs[batches[step]], task.train_labels[batches[step]]
@@ -61,11 +67,14 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
             pull = descent.parameters - base
             # What stays with the client has no global model that it could be held to.
             descent.gradient.add_(pull * held if task.is_personal else pull, alpha=job.proximal_weight)
+        if step == job.num_steps - 1:
+            exchanged = descent.gradient * held if task.is_personal else descent.gradient
+            gradient_norm = euclidean_norm(exchanged.numpy())
         descent.step(rate)
         with torch.no_grad():
             for tensor, place in zip(tensors, places, strict=True):
                 tensor.copy_(place)
-    return TrainingOutput.of(job, task.unload(), first_loss, descent.state())
+    return TrainingOutput.of(job, task.unload(), first_loss, descent.state(), gradient_norm)
 
 
 def gradient_of(job: GradientJob) -> GradientOutput:
