@@ -1,8 +1,7 @@
 """What a reproduction is made of: sections that are run one after another and give tables."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from testbed import catalogue
@@ -11,8 +10,8 @@ from testbed.experiments.finding import Finding
 from testbed.experiments.result import RunResult
 from testbed.experiments.scenario import data_location
 from testbed.experiments.sweep import PlannedRun, run_sweep
-from testbed.learning.datasets.dataset import DatasetSource
 from testbed.experiments.sweep_file import reusable_runs
+from testbed.learning.datasets.dataset import DatasetSource
 from testbed.views.progress import progress_bar
 
 __all__ = ["Reproduction", "Section", "Setting"]
@@ -41,7 +40,6 @@ class Setting:
 
     def run(self, section: str, planned: Sequence[PlannedRun]) -> list[RunResult]:
         """Return the results of a plan, in its order; a failed one has its error."""
-        planned = _named_apart(planned)
         root = None if self.out is None else self.out / section
         done = {} if root is None else reusable_runs(planned, root)
         if done:
@@ -84,16 +82,6 @@ class Section:
             except RequestError as error:
                 return Finding(self.question, ("section",), ((self.name,),), left_out=(f"all of it: {error}",))
         return self.find(setting)
-
-
-def _named_apart(planned: Sequence[PlannedRun]) -> list[PlannedRun]:
-    """Return the plan with names that occur once: those of several sweeps may be alike, and name a directory each."""
-    seen: Counter[str] = Counter()
-    apart = []
-    for run in planned:
-        seen[run.name] += 1
-        apart.append(run if seen[run.name] == 1 else replace(run, name=f"{run.name}-{seen[run.name]}"))
-    return apart
 
 
 def _source(name: str) -> DatasetSource:

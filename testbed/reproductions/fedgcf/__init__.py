@@ -3,7 +3,7 @@
 `docs/papers/fedgcf.md` has the set-up of each section, every deviation and the figures of a full run.
 """
 
-from graphs.reproductions.fedgcf import ablations, domains, methods
+from testbed.reproductions.fedgcf import ablations, domains, methods
 from testbed.reproductions.outline import Reproduction
 
 __all__ = ["REPRODUCTION"]

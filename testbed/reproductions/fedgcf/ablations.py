@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from graphs.reproductions.fedgcf.reaching import difference, final_percent
-from graphs.reproductions.fedgcf.settings import scenario_of
+from testbed.reproductions.fedgcf.reaching import difference, final_percent
+from testbed.reproductions.fedgcf.settings import scenario_of
 from testbed.experiments.finding import Cell, Finding
 from testbed.experiments.scenario import Scenario
-from testbed.experiments.sweep import Variation, plan_sweep
+from testbed.experiments.sweep import Variation, plan_sweep, prefixed
 from testbed.reproductions.outline import Section, Setting
 
 __all__ = ["SECTION"]
@@ -40,11 +40,7 @@ def find(setting: Setting) -> Finding:
     seeds = list(setting.seeds[:2] if setting.quick else setting.seeds)
     scenario = scenario_of("mix", setting).set("algorithm.kind", "fedgcf")
     labels = [label for label in _ALTERNATIVES if not setting.quick or label in _QUICK]
-    planned = [
-        run
-        for label in labels
-        for run in plan_sweep(_changed(scenario, label), [Variation("algorithm.kind", ("fedgcf",))], seeds)
-    ]
+    planned = [run for label in labels for run in prefixed(plan_sweep(_changed(scenario, label), method, seeds), label)]
     results = setting.run("ablations", planned)
     finals = {
         label: [final_percent(run) for run in results[k * len(seeds) : (k + 1) * len(seeds)]]

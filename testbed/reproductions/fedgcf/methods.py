@@ -6,14 +6,14 @@ from typing import Final
 
 import numpy as np
 
-from graphs.reproductions.fedgcf.reaching import (
+from testbed.reproductions.fedgcf.reaching import (
     difference,
     final_percent,
     reach,
     target_accuracy,
     times_less,
 )
-from graphs.reproductions.fedgcf.settings import scenario_of
+from testbed.reproductions.fedgcf.settings import scenario_of
 from testbed.experiments.finding import Cell, Finding
 from testbed.experiments.result import RunResult
 from testbed.experiments.statistics import median_interval
