@@ -15,7 +15,7 @@ class GcflPartition(GraphRule):
 
     Many files of the TU collection are sorted by label, so a stretch has one class. Whether clients differ depends on how
     far the stretches reach: those of 10 clients of PROTEINS all end inside the first class, of 663 graphs, so everybody
-    has 50 of it and the deal is as even as `iid`; in a set of 10 clients times 50 graphs most clients have one class.
+    has 50 of it and the deal is as even as `iid`; where they take all graphs, most clients have one class.
 
     References
     ----------
