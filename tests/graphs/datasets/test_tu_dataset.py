@@ -99,7 +99,7 @@ def test_attributes_stand_beside_the_labels_and_degrees_between_them(tmp_path: P
         ("A", "1, 2\n2, 1\n1,", "cannot be read as a TU data set"),  # cut inside a line
         ("A", "1, 2\n2, 1\n2, 3", "edge from node 1 to node 2 .* has none back"),  # cut between two lines
         ("A", "1, 4\n4, 1", "an end that is no node of its graph"),
-        ("A", "1, 4", "an end that is no node of its graph"),
+        ("A", "1, 2\n2, 1\n1, 4", "an end that is no node of its graph"),
         ("A", "9, 11\n11, 9", "cannot be read as a TU data set|no node of its graph"),
         ("A", "0, 1\n1, 0", "an end that is no node of its graph"),
         ("A", "one, two", "cannot be read as a TU data set"),
