@@ -39,6 +39,8 @@ class RawGraphs:
         ------
         RequestError : an edge between two graphs, in one direction only or to no node; no features; another mistake.
         """
+        if not len(self.labels):
+            raise RequestError(f"{name}: there is no graph")
         node_offsets = _offsets(self.num_nodes)
         edges = undirected_edges(self.edges, int(node_offsets[-1]), name)
         graph_of = np.searchsorted(node_offsets, edges, side="right") - 1

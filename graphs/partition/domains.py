@@ -32,7 +32,7 @@ class DomainsPartition(GraphRule):
     # One number holds for all domains.
     clients_per_domain: PositiveInt | tuple[PositiveInt, ...] = 1  # clients of each domain, in the order of the domains
     # None: every graph is dealt.
-    graphs_per_client: PositiveInt | None = None  # of a client, on average and at most
+    graphs_per_client: PositiveInt | None = None  # a domain is cut to so many times its clients
     within: Annotated[Partition, component("partition")] = "stratified"  # type: ignore[assignment]  # how a domain's graphs are dealt
 
     @property

@@ -13,8 +13,9 @@ __all__ = ["GcflPartition"]
 class GcflPartition(GraphRule):
     """A stretch of min(chunk_size, n / M) graphs in the order of the file for everybody; each of the rest at random.
 
-    Files of the TU collection are sorted by label, so most stretches have one class: this is label skew, not a deal at
-    random, though the rest of a large set blurs it.
+    Many files of the TU collection are sorted by label, so a stretch has one class. Whether clients differ depends on
+    how far the stretches reach: those of 10 clients of PROTEINS all end inside the first class, of 663 graphs, so
+    everybody has 50 of it and the deal is as even as `iid`; where they take all graphs, most clients have one class.
 
     References
     ----------

@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from testbed.reproductions.fedgcf.reaching import difference, final_percent
-from testbed.reproductions.fedgcf.settings import scenario_of
 from testbed.experiments.finding import Cell, Finding
 from testbed.experiments.scenario import Scenario
 from testbed.experiments.sweep import Variation, plan_sweep, prefixed
+from testbed.reproductions.fedgcf.reaching import difference, final_percent
+from testbed.reproductions.fedgcf.settings import scenario_of
 from testbed.reproductions.outline import Section, Setting
 
 __all__ = ["SECTION"]
@@ -40,6 +40,7 @@ def find(setting: Setting) -> Finding:
     seeds = list(setting.seeds[:2] if setting.quick else setting.seeds)
     scenario = scenario_of("mix", setting).set("algorithm.kind", "fedgcf")
     labels = [label for label in _ALTERNATIVES if not setting.quick or label in _QUICK]
+    method = [Variation("algorithm.kind", ("fedgcf",))]
     planned = [run for label in labels for run in prefixed(plan_sweep(_changed(scenario, label), method, seeds), label)]
     results = setting.run("ablations", planned)
     finals = {

@@ -6,6 +6,10 @@ from typing import Final
 
 import numpy as np
 
+from testbed.experiments.finding import Cell, Finding
+from testbed.experiments.result import RunResult
+from testbed.experiments.statistics import median_interval
+from testbed.experiments.sweep import Variation, plan_sweep
 from testbed.reproductions.fedgcf.reaching import (
     difference,
     final_percent,
@@ -14,10 +18,6 @@ from testbed.reproductions.fedgcf.reaching import (
     times_less,
 )
 from testbed.reproductions.fedgcf.settings import scenario_of
-from testbed.experiments.finding import Cell, Finding
-from testbed.experiments.result import RunResult
-from testbed.experiments.statistics import median_interval
-from testbed.experiments.sweep import Variation, plan_sweep
 from testbed.reproductions.outline import Section, Setting
 
 __all__ = ["METHODS", "SECTIONS", "table_of"]
