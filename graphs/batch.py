@@ -8,57 +8,85 @@ learning with PyTorch Geometric", 2019, section 3). It is cut from flat arrays b
 single graphs.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 
-from graphs.graph_set import FloatArray, GraphSet
+from graphs.adjacency import Adjacency
+from graphs.graph_set import FloatArray, GraphSet, IntArray
 from graphs.models.shape import GraphShape
 from testbed.errors import RequestError
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-__all__ = ["GraphBatch", "GraphStore", "ranges"]
+__all__ = ["Batch", "GraphBatch", "GraphStore", "in_both_directions", "ranges"]
 
 
-@dataclass(frozen=True, eq=False)
-class GraphBatch:
-    """Graphs of one domain side by side.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch(ABC):
+    """Samples of one domain that a graph network computes together.
 
     Attributes
     ----------
     x : (N, f) float32, the features of all nodes.
     edge_index : (2, E) int64, source and target of all directed edges, nodes counted through the batch.
-    graph_of : (N,) int64, the place in the batch of each node's graph; never decreases.
-    num_graphs : how many graphs.
-    domain : the number of their data set.
+    domain : the number of the data set.
     extras : (N, num_extras) float32, the structure encodings of the nodes, or None.
+    undirected : every edge is known to stand in both directions.
     """
 
     x: torch.Tensor
     edge_index: torch.Tensor
-    graph_of: torch.Tensor
-    num_graphs: int
     domain: int
     extras: torch.Tensor | None = None
+    undirected: bool = False
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def pool(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the samples have of the vectors `x : (N, d)` of all nodes, (len(self), d)."""
+
+    @cached_property
+    def adjacency(self) -> Adjacency:
+        """The lists of neighbours."""
+        return Adjacency.of(self.edge_index, len(self.x), self.undirected)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Samples, and features of a node."""
+        return len(self), self.x.shape[1]
+
+    def clone(self) -> Self:
+        """Return the batch with tensors of its own."""
+        tensors = {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), torch.Tensor)}
+        return replace(self, **{name: tensor.clone() for name, tensor in tensors.items()})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GraphBatch(Batch):
+    """Graphs side by side; the samples are graphs.
+
+    Attributes
+    ----------
+    graph_of : (N,) int64, the place in the batch of each node's graph; never decreases.
+    num_graphs : how many graphs.
+    """
+
+    graph_of: torch.Tensor
+    num_graphs: int
 
     def __len__(self) -> int:
         return self.num_graphs
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Graphs, and features of a node."""
-        return self.num_graphs, self.x.shape[1]
-
-    def clone(self) -> "GraphBatch":
-        """Return the batch itself: it shares no memory with its store."""
-        return self
-
     def pool(self, x: torch.Tensor) -> torch.Tensor:
-        """Return for each graph the sum over its nodes of `x : (N, d)`, (num_graphs, d)."""
+        """Return for each graph the sum over its nodes, (num_graphs, d)."""
         return x.new_zeros(self.num_graphs, x.shape[1]).index_add(0, self.graph_of, x)
 
 
@@ -66,9 +94,11 @@ class GraphBatch:
 class GraphStore:
     """The graphs of a `GraphSet` as tensors; `store[indices]` is the minibatch of these graphs.
 
-    Made by `GraphStore.of`; the fields are those of `GraphSet`, without the labels, and
+    Made by `GraphStore.of`; the fields are those of `GraphSet`, without the labels, the edges of a graph in the order
+    of their targets, and
 
     first_nodes : for each domain the number of its first node.
+    undirected : every edge stands in both directions.
     extras : (num_nodes, num_extras) float32, a structure encoding of every node, or None.
     """
 
@@ -80,6 +110,7 @@ class GraphStore:
     edges: torch.Tensor
     features: tuple[torch.Tensor, ...]
     first_nodes: tuple[int, ...]
+    undirected: bool
     extras: torch.Tensor | None = None
 
     @classmethod
@@ -103,6 +134,7 @@ class GraphStore:
             )
         if node_extras is not None and not np.isfinite(node_extras).all():
             raise RequestError(f"data set {graph_set.name!r}: the encoding of a node is not finite")
+        source, target = graph_set.edges + np.repeat(graph_set.node_offsets[:-1], graph_set.num_edges)
         first_graphs = np.searchsorted(graph_set.domain_of, np.arange(len(graph_set.domains)))
         return cls(
             domains=graph_set.domains,
@@ -110,8 +142,9 @@ class GraphStore:
             domain_of=torch.tensor(graph_set.domain_of),
             node_offsets=torch.tensor(graph_set.node_offsets),
             edge_offsets=torch.tensor(graph_set.edge_offsets),
-            edges=torch.tensor(graph_set.edges),
+            edges=torch.tensor(graph_set.edges[:, np.lexsort((source, target))]),
             features=tuple(torch.tensor(matrix) for matrix in graph_set.features),
+            undirected=in_both_directions(source, target),
             first_nodes=tuple(graph_set.node_offsets[first_graphs].tolist()),
             extras=None if node_extras is None else torch.tensor(node_extras, dtype=torch.float32),
         )
@@ -147,6 +180,7 @@ class GraphStore:
             num_graphs=len(graphs),
             domain=domain,
             extras=None if self.extras is None else self.extras.index_select(0, nodes),
+            undirected=self.undirected,
         )
 
     def _domain(self, graphs: torch.Tensor) -> int:
@@ -171,6 +205,12 @@ class GraphStore:
         batch = self[torch.tensor([graph])]
         more: dict[str, Any] = {} if batch.extras is None else {"extras": batch.extras}
         return Data(x=batch.x, edge_index=batch.edge_index, **more)
+
+
+def in_both_directions(source: IntArray, target: IntArray) -> bool:
+    """Return whether every edge (u, v) stands as often as (v, u); both arrays are (num_edges,)."""
+    there, back = np.lexsort((source, target)), np.lexsort((target, source))
+    return np.array_equal(source[there], target[back]) and np.array_equal(target[there], source[back])
 
 
 def ranges(starts: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

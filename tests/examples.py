@@ -177,6 +177,8 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "tier-width": [{}, {"xi": 0}, {"xi": 1}],
     },
     "model": {
+        "fedstar-gin": [{"width": 8, "num_layers": 2}],
+        "gcn": [{"width": 8}, {"width": 8, "num_layers": 3, "share": "convolutions"}, {"width": 8, "share": "body"}],
         "gin": [{"width": 8, "num_layers": 2}, {"share": "all", "dropout": 0}],
         "gpt": [{"width": 16, "num_blocks": 2}, {"width": 16, "num_heads": 2, "tie_weights": True}],
         "mlp": [{"hidden": [16]}, {"hidden": [17, 9]}],

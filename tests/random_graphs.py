@@ -1,12 +1,15 @@
 """Random labelled graphs, small and of any shape: alone nodes, no edges, several domains."""
 
 from collections.abc import Sequence
+from fnmatch import fnmatch
+from typing import Any
 
 import numpy as np
 
 from graphs.graph_set import FloatArray, GraphSet, IntArray
+from graphs.models.shape import GraphShape
 
-__all__ = ["random_extras", "random_graph_set"]
+__all__ = ["num_exchanged", "random_edges", "random_extras", "random_graph_set"]
 
 
 def random_edges(num_nodes: int, density: float, rng: np.random.Generator) -> IntArray:
@@ -52,3 +55,10 @@ def random_graph_set(
 def random_extras(graph_set: GraphSet, width: int = 32, seed: int = 1) -> FloatArray:
     """Return numbers in [0, 1) for every node, (num_nodes, width)."""
     return np.random.default_rng(seed).random((int(graph_set.node_offsets[-1]), width)).astype(np.float32)
+
+
+def num_exchanged(architecture: Any, shape: GraphShape) -> int:
+    """Return how many parameters of a graph network do not stay with the clients."""
+    state = architecture.build_for_graphs(shape, 0).state_dict()
+    kept = architecture.local_tensors
+    return sum(t.numel() for name, t in state.items() if not any(fnmatch(name, pattern) for pattern in kept))

@@ -58,3 +58,11 @@ class GraphModelPart(Part):
             f"model {self.kind} takes graphs, not arrays of shape {input_shape}; models for arrays are "
             "logistic-regression, mlp and paper-cnn"
         )
+
+    def need_one_domain(self, shape: GraphShape, share: str) -> None:
+        """Refuse to share the first or last layers of several domains."""
+        if len(shape.domains) > 1:
+            raise RequestError(
+                f"model {self.kind} with share = {share!r} needs one domain, not {', '.join(shape.domains)}: their "
+                "features and classes mean different things; share = 'convolutions' keeps first and last layers apart"
+            )

@@ -15,16 +15,14 @@ from pydantic import Field, PositiveInt
 from torch import nn
 from torch.nn import functional
 
-from graphs.batch import GraphBatch
+from graphs.adjacency import Adjacency
+from graphs.batch import Batch
 from graphs.models.architecture import FlopArray, GraphModelPart, Sizes
 from graphs.models.shape import GraphShape
-from graphs.models.skeleton import GraphModule, neighbour_sum
-from testbed.errors import RequestError
+from graphs.models.skeleton import HEADS, GraphModule
 from testbed.learning.torch_seed import seeded
 
 __all__ = ["Gin", "GinConvolution", "GinNetwork"]
-
-_HEADS = ("pre.*", "post.*", "readout.*")
 
 
 class Gin(GraphModelPart):
@@ -39,15 +37,12 @@ class Gin(GraphModelPart):
     @property
     def local_tensors(self) -> tuple[str, ...]:
         """Patterns of the tensors that stay with the clients."""
-        return _HEADS if self.share == "convolutions" else ()
+        return HEADS if self.share == "convolutions" else ()
 
     def build_for_graphs(self, shape: GraphShape, torch_generator_seed: int) -> nn.Module:
         """Return the module; see `GraphArchitecture.build_for_graphs`."""
-        if self.share == "all" and len(shape.domains) > 1:
-            raise RequestError(
-                f"model gin with share = 'all' needs one domain, not {', '.join(shape.domains)}: their features and "
-                "classes mean different things; share = 'convolutions' keeps the first and last layers apart"
-            )
+        if self.share == "all":
+            self.need_one_domain(shape, self.share)
         with seeded(torch_generator_seed):
             return GinNetwork(self, shape)
 
@@ -60,11 +55,11 @@ class GinNetwork(GraphModule):
         self.convs = nn.ModuleList(GinConvolution(self.width, self.width) for _ in range(settings.num_layers))
         self.add_heads()
 
-    def forward(self, batch: GraphBatch) -> torch.Tensor:
+    def forward(self, batch: Batch) -> torch.Tensor:
         """Return the logits; see `GraphArchitecture`."""
         x = self.pre[batch.domain](batch.x)  # (N, d)
         for convolution in self.convs:
-            x = self.dropout(functional.relu(convolution(x, batch.edge_index)))
+            x = self.dropout(functional.relu(convolution(x, batch.adjacency)))
         return self.logits(batch, x)
 
     def forward_flop(self, num_nodes: Sizes, num_edges: Sizes, domain: int) -> FlopArray:
@@ -84,7 +79,7 @@ class GinConvolution(nn.Module):
         super().__init__()
         self.mlp = nn.Sequential(nn.Linear(width_in, width), nn.ReLU(), nn.Linear(width, width))
 
-    def forward(self, x: torch.Tensor, edge_index: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, adjacency: Adjacency) -> torch.Tensor:
         """Return the new vectors of the nodes."""
-        found: torch.Tensor = self.mlp(neighbour_sum(x, edge_index))
+        found: torch.Tensor = self.mlp(adjacency.neighbour_sum(x))
         return found

@@ -15,34 +15,34 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from graphs.batch import GraphBatch
+from graphs.batch import Batch
 from graphs.models.architecture import NO_CLASS, FlopArray, Sizes
+from graphs.models.dropout import Dropout
 from graphs.models.shape import GraphShape
 
-__all__ = ["TRAINING_FLOP_RATIO", "GraphModule", "neighbour_sum"]
+__all__ = ["HEADS", "TRAINING_FLOP_RATIO", "GraphModule"]
 
 # The backward pass costs about twice the forward pass: one product for the inputs, one for the weights.
 TRAINING_FLOP_RATIO: Final = 3
-
-
-def neighbour_sum(x: torch.Tensor, edge_index: torch.Tensor) -> torch.Tensor:
-    """Return x_v + sum of x_u over the edges (u, v), for each node v; `x : (N, d)`, `edge_index : (2, E)`."""
-    source, target = edge_index
-    return x.index_add(0, target, x.index_select(0, source))
+# The tensors of the layers that each domain has for itself.
+HEADS: Final = ("pre.*", "post.*", "readout.*")
 
 
 class GraphModule(nn.Module, ABC):
     """The base of graph networks.
 
-    A subclass makes what is shared first and then calls `add_heads`, so that the initial values of what is shared do
-    not depend on the domains.
+    A subclass makes what is shared first and then calls `add_heads` or makes its own `pre` and `readout`, so that the
+    initial values of what is shared do not depend on the domains.
     """
+
+    pre: nn.ModuleList
+    readout: nn.ModuleList
 
     def __init__(self, shape: GraphShape, width: int, dropout: float) -> None:
         super().__init__()
         self.shape = shape
         self.width = width
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def add_heads(self) -> None:
         """Make the first and last layers of every domain."""
@@ -50,10 +50,13 @@ class GraphModule(nn.Module, ABC):
         self.post = nn.ModuleList(nn.Linear(self.width, self.width) for _ in self.shape.domains)
         self.readout = nn.ModuleList(nn.Linear(self.width, classes) for classes in self.shape.num_classes)
 
-    def logits(self, batch: GraphBatch, x: torch.Tensor) -> torch.Tensor:
+    def logits(self, batch: Batch, x: torch.Tensor) -> torch.Tensor:
         """Return the logits (len(batch), max_classes) of a batch whose nodes are now `x : (N, d)`."""
-        pooled = self.dropout(functional.relu(self.post[batch.domain](batch.pool(x))))
-        scores = self.readout[batch.domain](pooled)
+        return self.scores(batch, self.dropout(functional.relu(self.post[batch.domain](batch.pool(x)))))
+
+    def scores(self, batch: Batch, x: torch.Tensor) -> torch.Tensor:
+        """Return the logits (len(batch), max_classes) of samples `x : (len(batch), d)`."""
+        scores: torch.Tensor = self.readout[batch.domain](x)
         missing = self.shape.max_classes - scores.shape[1]
         return functional.pad(scores, (0, missing), value=NO_CLASS) if missing else scores
 

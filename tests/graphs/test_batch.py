@@ -18,6 +18,7 @@ from testbed.learning.content_digest import content_digest
 GRAPHS = random_graph_set((12, 7))
 EXTRAS = random_extras(GRAPHS)
 STORE = GraphStore.of(GRAPHS, EXTRAS)
+OFFSETS = GRAPHS.edge_offsets
 
 of_one_domain = st.one_of(
     st.lists(st.integers(0, 11), min_size=1, max_size=20), st.lists(st.integers(12, 18), min_size=1, max_size=20)
@@ -40,7 +41,7 @@ def test_a_batch_is_the_one_of_pytorch_geometric(graphs: list[int]) -> None:
 def test_a_single_graph_is_that_of_the_set(graph: int) -> None:
     data = STORE.to_pyg(graph)
     assert np.array_equal(data.x.numpy(), GRAPHS.features_of(graph))
-    assert np.array_equal(data.edge_index.numpy(), GRAPHS.edges_of(graph))
+    assert sorted(data.edge_index.T.tolist()) == sorted(GRAPHS.edges_of(graph).T.tolist())
     start, stop = GRAPHS.node_offsets[graph : graph + 2]
     assert np.array_equal(data.extras.numpy(), EXTRAS[start:stop])
 
@@ -64,6 +65,22 @@ def test_no_edge_leaves_its_graph_and_every_graph_keeps_its_nodes() -> None:
     source, target = batch.edge_index
     assert torch.equal(batch.graph_of[source], batch.graph_of[target])
     assert torch.equal(batch.graph_of.bincount(), torch.tensor(GRAPHS.num_nodes[:12]))
+
+
+def test_a_store_knows_whether_its_edges_stand_in_both_directions() -> None:
+    assert STORE.undirected
+    assert STORE[torch.arange(3)].undirected
+    directed = dataclasses.replace(
+        GRAPHS, edges=GRAPHS.edges[:, :-1], edge_offsets=np.minimum(OFFSETS, OFFSETS[-1] - 1)
+    )
+    assert not GraphStore.of(directed).undirected
+    # As many edges to each node as from it, and yet a circle: not the same edges.
+    circle = np.array([[0, 1, 2], [1, 2, 0]])
+    one_way = dataclasses.replace(
+        random_graph_set((1,)), node_offsets=np.array([0, 3]), edge_offsets=np.array([0, 3]), edges=circle,
+        features=(np.zeros((3, 3), dtype=np.float32),),
+    )  # fmt: skip
+    assert not GraphStore.of(one_way).undirected
 
 
 def test_pooling_adds_up_the_nodes_of_each_graph() -> None:
