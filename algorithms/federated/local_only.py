@@ -12,6 +12,7 @@ from algorithms.grouping.single import SingleGroup
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
 from algorithms.worlds.round import RoundTurn
+from testbed.errors import RequestError
 from testbed.settings import Part
 from testbed.simulation import Process
 
@@ -27,7 +28,14 @@ class LocalOnly(Part):
 
     def start(self, fed: Federation) -> None:
         """Put all clients in one group and let it train."""
+        if fed.workload.splits is None:
+            raise RequestError(
+                f"algorithm {self.kind}: every client has a model of its own, so each must be tested on samples of its "
+                "own, and this data has one test set for all: set data.client_split"
+            )
         for group in fed.form_groups(SingleGroup(), upload_s=0.0):
+            # From the first: who misses a round must not start the next from the mean of the others.
+            fed.server.models |= dict.fromkeys(group.members, fed.server.vector)
             fed.simulation.start(self.serve(fed, group), "all clients")
 
     def serve(self, fed: Federation, group: Group) -> Process:
