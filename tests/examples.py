@@ -164,6 +164,11 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "rician": [{"k_factor_db": 6}],
         "trace": [{"path": TRACE, "on_end": "wrap"}],
     },
+    "fusion-ratio": {
+        "bandit": [{}, {"arms": [0.25, 0.5, 0.75], "coarse": [0.5], "window": 4, "traffic_penalty": 0.5}],
+        "epsilon-greedy": [{}, {"trial_probability": 1}],
+        "fixed": [{}, {"share": 1}],
+    },
     "grouping": {
         "anti-kmeans": [{"num_groups": 1}, {"num_groups": 3}],
         "communication-aware": [{"num_groups": 1}, {"num_groups": 3}],
@@ -182,6 +187,12 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "gin": [{"width": 8, "num_layers": 2}, {"share": "all", "dropout": 0}],
         "gpt": [{"width": 16, "num_blocks": 2}, {"width": 16, "num_heads": 2, "tie_weights": True}],
         "mlp": [{"hidden": [16]}, {"hidden": [17, 9]}],
+    },
+    "node-selection": {
+        "betweenness": [{}, {"fraction": 1}],
+        "medoid": [{}, {"fraction": 0.1}],
+        "random": [{}, {"fraction": 0.9}],
+        "similar-paths": [{}, {"fraction": 0.1}, {"fraction": 1}],
     },
     "noise": {"per-symbol": [{"energy_j_per_use": "2 mJ"}], "total": [{"energy_j": 1}, {"energy_j": 0}]},
     "outer-optimizer": {
@@ -249,6 +260,14 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "listed": [{"by_device": [1, 1.5, 4]}],
         "pareto": [{"shape": 1.2, "cap": 30}],
         "uniform": [{"low": 1, "high": 10}],
+    },
+    "structure": {
+        "anonymous-walks": [{"num_walks": 400}, {"walk_length": 2, "num_walks": 400}],
+        "degree": [{}, {"num_bins": 3}],
+        "dse": [{}, {"num_degrees": 2}],
+        "rwse": [{}, {"num_steps": 3}],
+        "rwse-dse": [{}, {"num_steps": 5, "num_degrees": 4}],
+        "spectral": [{}, {"form": "heat-trace"}],
     },
     "tokenizer": {"bpe": [{"vocab_size": 280}]},
     "topology": {

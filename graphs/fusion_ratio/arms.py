@@ -38,7 +38,7 @@ class LearningRatio(Part):
 
     arms: tuple[Fraction, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # shares to choose from
     coarse: tuple[Fraction, ...] = (0.5, 0.0, 1.0, 0.2, 0.8)  # of these the first to be played, in this order
-    window: PositiveInt = 20  # plays that count, the last ones
+    window: PositiveInt = 20  # plays that count, the last ones; at least as many as arms
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.8  # of the moving average that accuracy is compared with
     traffic_penalty: Annotated[float, Field(ge=0)] = 0.0  # kappa, of the traffic above that of the first round
 
@@ -48,6 +48,8 @@ class LearningRatio(Part):
             raise ValueError(f"arms = {list(self.arms)}: must be different shares in ascending order, at least one")
         if not self.coarse or len(set(self.coarse)) < len(self.coarse) or not set(self.coarse) <= set(self.arms):
             raise ValueError(f"coarse = {list(self.coarse)}: must be different ones of arms, at least one")
+        if self.window < len(self.arms):
+            raise ValueError(f"window = {self.window}: must have room for a play of each of the {len(self.arms)} arms")
         return self
 
     def fresh_arms(self, num_clusters: int) -> list["Arms"]:
@@ -68,13 +70,11 @@ class Arms:
     Attributes
     ----------
     opened : places of the open arms, in the order of opening.
-    num_played : plays since the start, forgotten ones included.
     """
 
     def __init__(self, settings: LearningRatio) -> None:
         self.settings = settings
         self.opened = [settings.arms.index(share) for share in settings.coarse]
-        self.num_played = 0
         self._plays: deque[tuple[int, float]] = deque(maxlen=settings.window)
         self._never = set(self.opened)
         self._average_accuracy: float | None = None
@@ -111,7 +111,6 @@ class Arms:
         check_outcome(accuracy, traffic_bytes)
         self._plays.append((arm, self._reward(accuracy, traffic_bytes)))
         self._never.discard(arm)
-        self.num_played += 1
         if self._never:
             return
         best = self.best()
