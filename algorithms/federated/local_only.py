@@ -12,7 +12,6 @@ from algorithms.grouping.single import SingleGroup
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
 from algorithms.worlds.round import RoundTurn
-from testbed.errors import RequestError
 from testbed.settings import Part
 from testbed.simulation import Process
 
@@ -23,16 +22,13 @@ class LocalOnly(Part):
     """Everybody trains alone; needs data on which each client is tested on its own samples."""
 
     reads_trained_values: ClassVar[bool] = False
+    has_own_models: ClassVar[bool] = True  # so each client must be tested on samples of its own
+    exchanges: ClassVar[bool] = False  # nothing is sent
 
     kind: str = "local-only"
 
     def start(self, fed: Federation) -> None:
         """Put all clients in one group and let it train."""
-        if fed.workload.splits is None:
-            raise RequestError(
-                f"algorithm {self.kind}: every client has a model of its own, so each must be tested on samples of its "
-                "own, and this data has one test set for all: set data.client_split"
-            )
         for group in fed.form_groups(SingleGroup(), upload_s=0.0):
             # From the first: who misses a round must not start the next from the mean of the others.
             fed.server.models |= dict.fromkeys(group.members, fed.server.vector)
