@@ -21,6 +21,8 @@ GRAPHS: dict[str, Any] = {
     "model": {"kind": "gin", "width": 16, "num_layers": 2},
     "devices__profile__flop_per_s": "1 GFLOP/s",
     "training__batch_size": 16,
+    "training__optimizer": "adam",
+    "training__learning_rate": 0.01,
 }
 
 
