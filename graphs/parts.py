@@ -45,7 +45,7 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "dataset": {
         "digit-graphs": (
             "graphs.datasets.digit_graphs:DigitGraphs",
-            "1797 handwritten digits as graphs of their bright pixels, 10 classes, always available (scikit-learn)",
+            "1797 digits as graphs of their bright pixels, 10 classes, always available (scikit-learn)",
         ),
         "graph-collection": (
             "graphs.datasets.collection:GraphCollection",

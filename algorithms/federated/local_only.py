@@ -22,12 +22,16 @@ class LocalOnly(Part):
     """Everybody trains alone; needs data on which each client is tested on its own samples."""
 
     reads_trained_values: ClassVar[bool] = False
+    has_own_models: ClassVar[bool] = True  # so each client must be tested on samples of its own
+    exchanges: ClassVar[bool] = False  # nothing is sent
 
     kind: str = "local-only"
 
     def start(self, fed: Federation) -> None:
         """Put all clients in one group and let it train."""
         for group in fed.form_groups(SingleGroup(), upload_s=0.0):
+            # From the first: who misses a round must not start the next from the mean of the others.
+            fed.server.models |= dict.fromkeys(group.members, fed.server.vector)
             fed.simulation.start(self.serve(fed, group), "all clients")
 
     def serve(self, fed: Federation, group: Group) -> Process:

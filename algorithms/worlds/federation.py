@@ -28,6 +28,7 @@ from algorithms.worlds.uploads import Uploads
 from channels.cell import Cell
 from testbed.devices.availability import Absences
 from testbed.devices.fleet import Fleet
+from testbed.errors import RequestError
 from testbed.layout import FloatArray
 from testbed.learning.evaluation import NO_MODELS
 from testbed.learning.metrics import client_accuracies
@@ -53,6 +54,11 @@ class Federation(Uploads, LocalWork):
         self.simulation = simulation
         self.workload = workload
         self.algorithm: Algorithm = settings.algorithm
+        if getattr(self.algorithm, "has_own_models", False) and workload.splits is None:
+            raise RequestError(
+                f"algorithm {settings.algorithm.kind}: clients have models of their own, so each must be tested on "
+                f"samples of its own, and {workload.data.name!r} has one test set for all: set data.client_split"
+            )
         devices, channel = settings.devices, settings.channel
         self.absences = Absences(
             settings.availability, settings.fault, devices.count, simulation.stream, simulation.horizon_s

@@ -51,7 +51,7 @@ class Server:
         """Advance to a version in which these clients have models of their own; the others keep theirs.
 
         The global model becomes the mean of the group's models, weighted by the members' samples: what a newcomer would
-        be given, and a point of reference for the record.
+        be given, and a point of reference for the record. A member without a model of its own has the global one.
 
         Parameters
         ----------

@@ -9,7 +9,8 @@ Where clients are tested on samples of their own (`client_tests.py`), a version 
 client's own tensors and perhaps a model of its own; the metrics are then means over clients.
 
 A version may have *views*: further parameter vectors, such as one region's replica or the mean of all. Their metrics
-are `loss_VIEW`, `accuracy_VIEW` and, of language, `perplexity_VIEW`.
+are `loss_VIEW`, `accuracy_VIEW` and, of language, `perplexity_VIEW`; where clients have tests of their own, means over
+clients who all use that one vector.
 """
 
 import math
@@ -47,7 +48,7 @@ _TAKEN: Final = re.compile(r"class_\d+")
 
 # The evaluation of a version, and those of its views by name.
 _Evaluation = Handle[EvaluationOutput | None] | ClientsHandle
-_Handles = dict[str, Handle[EvaluationOutput | None]]
+_Handles = dict[str, _Evaluation]
 
 
 class Evaluator:
@@ -194,7 +195,7 @@ class Evaluator:
                 metrics = evaluation_metrics(output, self._histograms)
             for view, evaluation in views.items():
                 if (seen := evaluation.value()) is not None:
-                    of_view = main_metrics(seen, is_language=is_language)
+                    of_view = _main_metrics(seen, is_language=is_language)
                     metrics |= {f"{name}_{view}": value for name, value in of_view.items()}
             self._metrics[version] = metrics
         return self._metrics[version]
@@ -229,6 +230,9 @@ class Evaluator:
     def _submit(self, version: int, parameters: State) -> Handle[EvaluationOutput | None]:
         return self._jobs.submit(EvaluationJob(task=self._task, version=version, parameters=parameters))
 
+    def _submit_view(self, version: int, vector: State) -> _Evaluation:
+        return self._submit(version, vector) if self._tests is None else self._tests.submit(version, lambda _: vector)
+
     def _put_current(self, time_s: float) -> None:
         """Put the current version and its views on the grid, each submitted once."""
         assert self._current is not None
@@ -236,7 +240,7 @@ class Evaluator:
         own = self.evaluate_current()
         if self._current_views is None:
             self._current_views = {
-                name: own if vector is parameters and isinstance(own, Handle) else self._submit(version, vector)
+                name: own if vector is parameters and isinstance(own, Handle) else self._submit_view(version, vector)
                 for name, vector in views.items()
             }
         self._grid.append((time_s, version, own, self._current_views))
@@ -248,9 +252,7 @@ class Evaluator:
         if found is None:
             return None
         time_s, output = found
-        if isinstance(output, ClientsOutput):
-            return time_s, float(output.client_accuracy.mean())
-        return time_s, main_metrics(output, is_language=False)["accuracy"]
+        return time_s, _main_metrics(output, is_language=False)["accuracy"]
 
     @property
     def latest_accuracy(self) -> float | None:
@@ -281,3 +283,11 @@ class Evaluator:
             self._next_point += 1
             if self._current is not None:
                 self._put_current(time_s)
+
+
+def _main_metrics(output: EvaluationOutput, *, is_language: bool) -> dict[str, float]:
+    """Return accuracy and loss, and of language perplexity; means over clients who are tested by themselves."""
+    if isinstance(output, ClientsOutput):
+        metrics = clients_metrics(output)
+        return {name: metrics[name] for name in ("accuracy", "loss")}
+    return main_metrics(output, is_language=is_language)

@@ -314,7 +314,9 @@ class Workload:
         RequestError : clients have no such samples.
         """
         if self.splits is None or len(self.splits.validation[client]) == 0:
-            raise RequestError(f"client {client} has no samples to validate with: choose a larger validation_fraction")
+            raise RequestError(
+                f"client {client} has no samples to validate with: give data.client_split a larger validation share"
+            )
         state, samples = self.state_of(client, exchanged), self.splits.validation[client]
         return self.jobs.submit(EvaluationJob(task=self.task, version=version, parameters=state, samples=samples))
 

@@ -55,7 +55,7 @@ def test_a_deal_of_graphs_is_disjoint_of_one_domain_a_client_and_covers_all_unle
 
 
 @every_rule_of_graphs
-def test_the_same_stream_deals_the_same_graphs_and_another_deals_others_unless_little_is_drawn(
+def test_the_same_stream_deals_the_same_graphs_and_another_deals_others_unless_nothing_is_drawn(
     example: Example,
 ) -> None:
     rule, graphs, clients = fitting(example, [43, 30, 20], 5)
@@ -65,7 +65,8 @@ def test_the_same_stream_deals_the_same_graphs_and_another_deals_others_unless_l
     assert first == again
     one_client_has_all = example.name == "domains" and not example.settings
     sorted_and_no_more = "'mix': 0}" in str(example) or example.settings.get("mix") == 0
-    assert first != other or one_client_has_all or sorted_and_no_more
+    if not sorted_and_no_more:  # or only graphs of equal score change places, if there are any
+        assert (first != other) == (not one_client_has_all)
 
 
 @every_rule_of_graphs
@@ -107,7 +108,7 @@ def test_graphs_of_several_domains_are_refused_with_the_rule_that_serves(example
 
 @every_rule_of_nodes
 @MANY
-@given(num_nodes=st.integers(60, 120), num_clients=st.integers(1, 8), seed=seeds)
+@given(num_nodes=st.integers(60, 120), num_clients=st.integers(1, 4), seed=seeds)
 def test_a_deal_of_nodes_is_disjoint_and_covers_all(
     example: Example, num_nodes: int, num_clients: int, seed: int
 ) -> None:
