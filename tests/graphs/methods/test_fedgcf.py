@@ -8,6 +8,8 @@ from graph_runs import ONE_DOMAIN, finished, graph_experiment, graph_scenario, m
 from small import small_experiment
 
 from testbed.errors import RequestError
+from testbed.experiments.blame import blame
+from testbed.experiments.result import RunResult
 from testbed.experiments.run import Experiment
 
 STRUCTURE_ONLY = {"fusion_ratio": {"kind": "fixed", "share": 1.0}}
@@ -143,6 +145,14 @@ def test_every_span_starts_when_its_cause_ended_though_clients_come_and_go(fault
     caused = [row for row in spans.values() if row["cause_id"] >= 0]
     assert len(caused) > len(spans) / 2
     assert all(row["start_s"] == spans[row["cause_id"]]["end_s"] for row in caused)
+
+
+def test_what_updates_waited_for_adds_up_to_the_time_elapsed(faulty: Experiment) -> None:
+    blamed = blame(RunResult("", {}, 0, {}, faulty.simulation.records.tables()))
+    assert len(blamed.updates) == len(rows(faulty, "version")) == 8
+    for path in (blamed.run, *(update.path for update in blamed.updates)):
+        assert sum(path.seconds().values()) == pytest.approx(path.elapsed_s, abs=1e-9)
+        assert path.seconds()["unexplained"] == 0
 
 
 def test_a_cluster_from_which_nothing_arrived_has_no_accuracy_and_no_client_in_the_node_model(
