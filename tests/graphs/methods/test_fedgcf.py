@@ -214,14 +214,16 @@ def test_the_timeline_does_not_depend_on_what_is_learnt(settings: dict[str, Any]
     assert rows(learnt, "training") == rows(empty, "training")
 
 
-def test_random_clusters_have_the_sizes_of_the_structural_ones() -> None:
-    sizes = {}
-    for clustering in ("structure", "random"):
-        experiment = finished("fedgcf", {"clustering": clustering, "num_clusters": 3}, kernel="none", seed=1)
-        labels = [row["cluster"] for row in rows(experiment, "client_cluster")]
-        assert labels[0] == 0
-        sizes[clustering] = sorted(np.bincount(labels))
-    assert sizes["structure"] == sizes["random"]
+def test_random_clusters_have_the_sizes_of_the_structural_ones_and_other_members() -> None:
+    labels: dict[str, list[list[int]]] = {"structure": [], "random": []}
+    for clustering, found in labels.items():
+        for seed in (0, 1, 2):
+            settings = {"clustering": clustering, "num_clusters": 3}
+            experiment = finished("fedgcf", settings, kernel="none", seed=seed, run__horizon_rounds=1)
+            found.append([row["cluster"] for row in rows(experiment, "client_cluster")])
+    for one, other in zip(labels["structure"], labels["random"], strict=True):
+        assert sorted(np.bincount(one)) == sorted(np.bincount(other))
+    assert labels["structure"] != labels["random"]
 
 
 # -- what it refuses ---------------------------------------------------------------------------------------------------

@@ -108,6 +108,14 @@ def test_a_cluster_from_which_nothing_arrived_keeps_its_model_and_its_share() ->
     assert set(second.node_clients) <= {0, 1}
 
 
+def test_where_some_are_missing_clients_and_paths_go_by_their_own_numbers() -> None:
+    uploads = received([[1.0, 0.0], [1.0, 0.2], [1.0, 0.4]], clients=[1, 3, 4])
+    fused = server([0, 0, 0, 0, 1], 2).take_in(uploads, LUCK)
+    assert fused.selected is not None
+    assert fused.selected.paths == ((1, 3, 4),)
+    assert fused.selected.clients == fused.node_clients == (1, 3, 4)
+
+
 def test_a_cluster_that_never_sent_anything_has_the_initial_model() -> None:
     fusing = server([0, 0, 1, 1], rule=Everybody())
     fused = fusing.take_in(received([[1.0, 1.0, 1.0]], clients=[0]), LUCK)
