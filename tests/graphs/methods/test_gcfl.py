@@ -18,6 +18,8 @@ EAGER: dict[str, dict[str, Any]] = {
     "gcfl-plus": {"eps1": 1e9, "eps2": 0.0, "first_round": 2, "sequence_length": 3},
 }
 
+UNEQUAL: dict[str, Any] = {"data__partition": {"kind": "dirichlet", "alpha": 1.0, "min_samples": 8}}
+
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -47,8 +49,8 @@ def learnt(experiment: Experiment) -> list[dict[int, Any]]:
 
 @every_kind
 def test_without_eps1_no_cluster_is_split_and_it_is_fedavg_bit_by_bit(kind: str) -> None:
-    ours = models_of_versions(graph_experiment(kind, {"eps1": 0.0, "first_round": 0}))
-    theirs = models_of_versions(graph_experiment("fedavg"))
+    ours = models_of_versions(graph_experiment(kind, {"eps1": 0.0, "first_round": 0}, **UNEQUAL))
+    theirs = models_of_versions(graph_experiment("fedavg", **UNEQUAL))
     assert len(ours) == len(theirs) == 7
     for one, other in zip(ours, theirs, strict=True):
         assert one.tobytes() == other.tobytes()
@@ -128,7 +130,7 @@ def test_gcfl_plus_forgets_all_sequences_after_a_split() -> None:
 
 @every_kind
 def test_after_a_split_every_part_has_the_weighted_mean_of_its_own_members(kind: str) -> None:
-    experiment = graph_experiment(kind, EAGER[kind])
+    experiment = graph_experiment(kind, EAGER[kind], **UNEQUAL)
     kept = learnt(experiment)
     models, sizes = models_of_versions(experiment), experiment.workload.data_sizes.astype(float)
     for version in range(1, 7):
