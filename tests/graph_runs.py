@@ -1,76 +1,77 @@
-"""Small federations of clients with random graphs: a few seconds' work in a few milliseconds."""
+"""Small federations of random graphs, for the tests of graph methods."""
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from documents import ROOT
 from random_graphs import random_graph_set
+from torch import nn
 
 from graphs.graph_dataset import GraphDataset
-from graphs.graph_set import FloatArray
 from testbed.experiments.run import Experiment, prepare
 from testbed.experiments.scenario import Scenario
 
-__all__ = ["finished", "graph_experiment", "graph_scenario", "models_by_version", "rows"]
+__all__ = ["FAULTY", "graph_experiment", "models_of_versions", "rows"]
 
-SCENARIO = Path(__file__).parents[1] / "testbed" / "scenarios" / "fedgcf.toml"
-SMALL = {
-    "run.horizon_rounds": 4,
-    "run.evaluation_interval_rounds": 1,
-    "model.width": 4,
+SCENARIO = str(ROOT / "testbed/scenarios/fedgcf.toml")
+
+SMALL: dict[str, Any] = {
+    "devices.count": 5,
+    "run.horizon_rounds": 6,
+    "data.partition": "iid",
+    "model": {"kind": "gin", "width": 4, "num_layers": 2},
     "training.batch_size": 8,
     "training.learning_rate": 0.01,
-    "devices.count": 6,
-    "data.partition": {"kind": "domains", "clients_per_domain": 2},
 }
-ONE_DOMAIN = {"devices__count": 5, "data__partition": "iid"}
 
-
-def graph_scenario(method: str = "fedgcf", settings: dict[str, Any] | None = None, **others: Any) -> Scenario:
-    """Return a scenario of six clients and four rounds; a setting `a__b` overrides `a.b`."""
-    scenario = Scenario.load(str(SCENARIO)).set("algorithm", {"kind": method, method: settings or {}})
-    for key, value in (SMALL | {name.replace("__", "."): value for name, value in others.items()}).items():
-        scenario = scenario.set(key, value)
-    return scenario
+# Absences on the scale of a round.
+FAULTY: dict[str, Any] = {
+    "availability": {"kind": "bernoulli-blocks", "probability": 0.7, "block_s": 0.003},
+    "fault": [{"device": 2, "start_s": 0.001, "end_s": 0.02}, {"device": 4, "start_s": 0.03}],
+    "run__horizon_rounds": 40,
+}
 
 
 def graph_experiment(
-    method: str = "fedgcf",
-    settings: dict[str, Any] | None = None,
+    kind: str,
+    method: dict[str, Any] | None = None,
     *,
-    graphs_of: tuple[int, ...] = (30, 36, 42),
     seed: int = 0,
-    kernel: str | None = None,
-    **others: Any,
+    graphs_of: Sequence[int] = (100,),
+    module: nn.Module | None = None,
+    **settings: Any,
 ) -> Experiment:
-    """Return the scenario's world, with so many random graphs of each domain, built and not started."""
-    data = GraphDataset(graphs=random_graph_set(graphs_of))
-    return prepare(graph_scenario(method, settings, **others).resolve(), seed, data, kernel=kernel)
+    """Return a federation of five clients with twenty graphs each, built and not started; `a__b` overrides `a.b`.
+
+    `method` : settings of the algorithm `kind`. `module` : a module of one's own instead of the scenario's model.
+    """
+    scenario = Scenario.load(SCENARIO).set("algorithm.kind", kind)
+    changes = SMALL | {key.replace("__", "."): value for key, value in settings.items()}
+    changes |= {f"algorithm.{key}": value for key, value in (method or {}).items()}
+    for key, value in changes.items():
+        scenario = scenario.set(key, value)
+    data = GraphDataset(graphs=random_graph_set(graphs_of, max_nodes=6))
+    return prepare(scenario.resolve(), seed, data, model=module)
 
 
-def finished(*arguments: Any, **settings: Any) -> Experiment:
-    """Return the same after its run."""
-    experiment = graph_experiment(*arguments, **settings)
-    experiment.run()
-    return experiment
+def rows(experiment: Experiment, table: str, **where: Any) -> list[dict[str, Any]]:
+    """Return the rows of a table that have these values."""
+    found = experiment.simulation.records.rows(table)
+    return [row for row in found if all(row[key] == value for key, value in where.items())]
 
 
-def models_by_version(*arguments: Any, **settings: Any) -> list[FloatArray]:
-    """Run, and return what every client goes on with after each version: (num_clients, num_entries) each."""
-    experiment = graph_experiment(*arguments, **settings)
-    workload, found = experiment.workload, []
-    tell = workload.watch
+def models_of_versions(experiment: Experiment) -> list[npt.NDArray[np.float32]]:
+    """Run and return the model of every client in every version, (num_clients, num_entries) each."""
+    found: list[npt.NDArray[np.float32]] = []
+    watch, clients = experiment.workload.watch, range(len(experiment.workload.data_sizes))
 
-    def watch(version: int, time_s: float, parameters: Any, *args: Any, **further: Any) -> None:
+    def keep(version: int, time_s: float, vector: Any, **further: Any) -> None:
         models = further.get("models", {})
-        found.append(np.stack([models.get(client, parameters) for client in range(len(workload.shards))]))
-        tell(version, time_s, parameters, *args, **further)
+        found.append(np.stack([models.get(client, vector) for client in clients]))
+        watch(version, time_s, vector, **further)
 
-    experiment.world.server._watch = watch  # type: ignore[attr-defined]
+    experiment.world.server._watch = keep
     experiment.run()
     return found
-
-
-def rows(experiment: Experiment, table: str) -> list[dict[str, Any]]:
-    """Return the rows of a table."""
-    return list(experiment.simulation.records.rows(table))

@@ -264,6 +264,7 @@ def _workload(
         splits,
         training.keeps_optimizer_state,
         None if isinstance(model, nn.Module) else partial(_build, scenario, data, model),
+        training.own_starts,
     )
 
 

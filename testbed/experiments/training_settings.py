@@ -15,6 +15,7 @@ _Beta = Annotated[float, Field(ge=0, lt=1)]
 _ONE_LENGTH: Final = "set exactly one of local_steps and local_epochs"
 _OF_ADAM: Final = ("betas", "epsilon")
 _KEEPS: Final = "keeps_optimizer_state"
+_OWN_STARTS: Final = "own_starts"
 _OF_SCHEDULE: Final = ("warmup_steps", "decay", "final_fraction", "total_steps")
 
 
@@ -38,6 +39,9 @@ class TrainingSettings(Settings):
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1  # of the peak, where a decay ends
     total_steps: PositiveInt | None = None  # where a decay ends; run.horizon_rounds if not set
     keeps_optimizer_state: bool = False  # whether a client's next job goes on with the state its last one ended with
+    own_starts: Literal["alike", "apart"] = (
+        "alike"  # tensors that stay with a client: the same for all, or its own draw
+    )
     local_steps: PositiveInt | None = None  # steps of a job
     local_epochs: PositiveInt | None = None  # or its passes over the client's data
     batch_size: PositiveInt | Literal["full"]  # samples of a step, or all that the client has
@@ -81,13 +85,15 @@ class TrainingSettings(Settings):
     def document(self, learning_rate: float, horizon_rounds: int | None) -> dict[str, Any]:
         """Return what can change a result, defaults written out; what is not asked for is not stated."""
         optimizer = self.optimizer_settings(learning_rate)
-        stated = self.model_dump(exclude={*_OF_ADAM, "clip_norm", *_OF_SCHEDULE, _KEEPS}) | {
+        stated = self.model_dump(exclude={*_OF_ADAM, "clip_norm", *_OF_SCHEDULE, _KEEPS, _OWN_STARTS}) | {
             "learning_rate": learning_rate
         }
         if self.optimizer != "sgd":
             stated |= {"betas": list(optimizer.betas), "epsilon": optimizer.epsilon}
         if self.keeps_optimizer_state:
             stated[_KEEPS] = True
+        if self.own_starts != "alike":
+            stated[_OWN_STARTS] = self.own_starts
         if self.clip_norm is not None:
             stated["clip_norm"] = self.clip_norm
         schedule = self.schedule(learning_rate, horizon_rounds)

@@ -18,8 +18,9 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +81,8 @@ class Workload:
     splits : what each client keeps apart from its shard, where clients are tested on samples of their own.
     keeps_optimizer_state : whether a client's next whole job goes on with the state its last one ended with.
     build : returns a module like the task's for a torch seed; None: there is only the one that the task was given.
+    own_starts : whether the tensors that stay with clients start alike, or each client's from a draw of its own, of
+        stream (MODEL_INITIALISATION, 0, client).
 
     `watch(version, time_s, parameters, views, models)` is told of every global version; by default that is `commit`.
     `optimizer` makes the steps of a job for whoever holds a gradient.
@@ -103,6 +106,7 @@ class Workload:
         splits: ClientSplits | None = None,
         keeps_optimizer_state: bool = False,
         build: Callable[[int], nn.Module] | None = None,
+        own_starts: Literal["alike", "apart"] = "alike",
     ) -> None:
         self.root_seed = root_seed
         self.task = task
@@ -128,7 +132,8 @@ class Workload:
         self.peak_bytes = cost.peak_bytes(task.batch_width)
         self._jobs_made: Counter[int] = Counter()
         self._kept: dict[int, Handle[TrainingOutput]] = {}
-        self._own_start: State | None = task.initial_state() if task.is_personal else None
+        self._own_starts = own_starts
+        self._first_own = lru_cache(maxsize=None)(self._draw_own)
         self._sequences: dict[int, MinibatchSequence] = {}
         self._torch_seeds: dict[int, int] = {}
 
@@ -223,10 +228,17 @@ class Workload:
         """
         if number == 0:
             return self.initial_state.copy()
+        return self.task.exchanged_part(self._drawn(number))
+
+    def _drawn(self, *ids: int) -> State:
         if self._build is None:
             raise RequestError("several initial models need an architecture or a function that builds the module")
-        seed = int(stream(self.root_seed, Purpose.MODEL_INITIALISATION, number).integers(2**63))
-        return self.task.exchanged_part(self.task.state_in(self._build(seed)))
+        seed = int(stream(self.root_seed, Purpose.MODEL_INITIALISATION, *ids).integers(2**63))
+        return self.task.state_in(self._build(seed))
+
+    def _draw_own(self, client: int) -> State:
+        """Return a state with the tensors with which a client starts that are its own."""
+        return self.task.initial_state() if self._own_starts == "alike" else self._drawn(0, client)
 
     def commit(
         self,
@@ -269,14 +281,14 @@ class Workload:
     def state_of(self, client: int, exchanged: State) -> State:
         """Return the client's whole state with `exchanged` in it, (num_entries of the layout,).
 
-        Its own tensors are those of the last job it finished, before the first those that all clients start with.
+        Its own tensors are those of the last job it finished, before the first as `own_starts` says.
         """
         return self._merged(self._kept, client, exchanged)
 
     def _merged(self, kept: Mapping[int, Handle[TrainingOutput]], client: int, exchanged: State) -> State:
-        if self._own_start is None:
+        if not self.task.is_personal:
             return exchanged
-        own = kept[client].value().parameters if client in kept else self._own_start
+        own = kept[client].value().parameters if client in kept else self._first_own(client)
         return self.task.with_exchanged(own, exchanged)
 
     def losses_on_own(self, client: int, version: int, models: Sequence[State]) -> npt.NDArray[np.float64]:

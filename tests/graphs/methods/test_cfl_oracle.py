@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graph_runs import ONE_DOMAIN, finished, models_by_version, rows
+from fedgcf_runs import ONE_DOMAIN, finished, models_by_version, rows
 
 from testbed.errors import RequestError
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graph_runs import ONE_DOMAIN, finished, graph_experiment, graph_scenario, models_by_version, rows
+from fedgcf_runs import ONE_DOMAIN, finished, graph_experiment, graph_scenario, models_by_version, rows
 from small import small_experiment
 
 from testbed.errors import RequestError
