@@ -66,7 +66,8 @@ class Batch(ABC):
     def clone(self) -> Self:
         """Return the batch with tensors of its own."""
         tensors = {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), torch.Tensor)}
-        return replace(self, **{name: tensor.clone() for name, tensor in tensors.items()})
+        copies: dict[str, Any] = {name: tensor.clone() for name, tensor in tensors.items()}
+        return replace(self, **copies)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -37,7 +37,10 @@ SUBGRAPH: Final = Schema.of(
     client=("int", "client = device id"),
     num_nodes=("int", "its nodes"),
     num_edges=("int", "undirected edges between two of its nodes, which it has"),
-    num_lost_edges=("int", "undirected edges to nodes of other clients, which nobody has; each counts with both clients"),
+    num_lost_edges=(
+        "int",
+        "undirected edges to nodes of other clients, which nobody has; each counts with both clients",
+    ),
 )
 
 
