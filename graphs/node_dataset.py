@@ -39,7 +39,7 @@ SUBGRAPH: Final = Schema.of(
     num_edges=("int", "undirected edges between two of its nodes, which it has"),
     num_lost_edges=(
         "int",
-        "undirected edges to nodes of other clients, which nobody has; each counts with both clients",
+        "undirected edges to nodes of others, which nobody has; each counts with both clients",
     ),
 )
 
