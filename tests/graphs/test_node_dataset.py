@@ -105,12 +105,8 @@ def test_the_widest_batch_holds_what_the_largest_subgraph_keeps_and_the_paramete
 
 
 def test_fedavg_learns_the_two_clubs_and_pays_for_whole_subgraphs() -> None:
-    communities = {
-        "data__partition": "louvain",
-        "devices__count": 2,
-        "training__local_steps": 3,
-        "run__horizon_rounds": 60,
-    }
+    data = CLUB["data"] | {"partition": "louvain"}
+    communities = {"data": data, "devices__count": 2, "training__local_steps": 3, "run__horizon_rounds": 60}
     result = execute(small_scenario(**(CLUB | communities)).resolve(), 0)
     assert result.meta["status"] == "done"
     _, losses = result.series("loss")
