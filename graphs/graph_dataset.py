@@ -15,6 +15,7 @@ from testbed.errors import RequestError
 from testbed.learning.client_split import GRAPH_SPLIT, SplitFractions, split_shards
 from testbed.learning.cost import TrainingCost, activation_bytes
 from testbed.learning.held_out import ClientSplits, StreamOf
+from testbed.records import Recorder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,6 +87,14 @@ class GraphDataset:
         return False
 
     @property
+    def needs_full_batches(self) -> bool:
+        """Graphs are computed side by side, each by itself."""
+        return False
+
+    def record(self, records: Recorder) -> None:
+        """Write nothing."""
+
+    @property
     def tests_by_client(self) -> bool:
         """Every client is tested on graphs of its own."""
         return True
@@ -114,7 +123,7 @@ class GraphDataset:
         module: nn.Module = model.build_for_graphs(self.train_inputs.shape, torch_generator_seed)
         return module
 
-    def cost(self, module: "nn.Module") -> TrainingCost:
+    def cost(self, module: "nn.Module", splits: ClientSplits | None = None) -> TrainingCost:
         """Return the cost: operations by formula, each graph its own; memory as counted, the mean of some graphs.
 
         Raises

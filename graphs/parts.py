@@ -51,6 +51,14 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "graphs.datasets.collection:GraphCollection",
             "several sets of graphs, each with features and classes of its own (Xie et al. 2021)",
         ),
+        "karate-club": (
+            "graphs.datasets.karate_club:KarateClub",
+            "one graph: 34 members of a club that split in two, always available (Zachary 1977)",
+        ),
+        "planetoid": (
+            "graphs.datasets.planetoid:Planetoid",
+            "one graph: papers of Cora or Citeseer from the data folder, by topic (Yang et al. 2016)",
+        ),
         "tu-dataset": (
             "graphs.datasets.tu_dataset:TuDataset",
             "one set of labelled graphs from the data folder, such as PROTEINS (Morris et al. 2020)",

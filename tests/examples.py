@@ -154,6 +154,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
     "dataset": {
         "cifar10": [{"num_train": 500, "num_test": 100}],
         "graph-collection": [{"names": ["MUTAG", "PTC_MR"]}, {"collection": "mix-small"}],
+        "planetoid": [{}, {"name": "citeseer"}],
         "tu-dataset": [{"name": "MUTAG"}, {"name": "ENZYMES", "node_attributes": True, "max_degree": 5}],
         "fashion-mnist": [{"num_train": 500, "num_test": 100}],
         "mnist": [{"num_train": 500, "num_test": 100}],

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from graphs.datasets.source import NodeSource
 from graphs.node_set import NodeSet
 from graphs.undirected import undirected_edges
-from testbed.settings import Part
 
 __all__ = ["KarateClub"]
 
 
-class KarateClub(Part):
+class KarateClub(NodeSource):
     """34 members, 78 ties, 2 clubs; always available, and small enough to follow by hand.
 
     The members have no features, so each is its own (the identity matrix); how often two met is not used. Class 0 is

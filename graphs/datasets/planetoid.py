@@ -17,17 +17,17 @@ from typing import Final, Literal
 import numpy as np
 
 from graphs.datasets.planetoid_digests import PLANETOID_DIGESTS
+from graphs.datasets.source import NodeSource
 from graphs.node_set import NodeSet
 from graphs.undirected import undirected_edges
 from testbed.errors import RequestError
-from testbed.settings import Part
 
 __all__ = ["Planetoid"]
 
 _FOLDER: Final = "planetoid"
 
 
-class Planetoid(Part):
+class Planetoid(NodeSource):
     """The citation graph cora (2708 papers, 7 topics) or citeseer (3312, 6), words as features of 0 and 1.
 
     Our choice: the 15 papers of Citeseer that have neither words nor topic are left out with their citations;

@@ -16,6 +16,7 @@ from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
@@ -220,11 +221,18 @@ def _workload(
     module = _module(scenario, simulation, data, model)
     training = scenario.training
     optimizer = training.optimizer_settings(scenario.learning_rate)
+    if data.needs_full_batches and training.batch_size != "full":
+        raise RequestError(
+            f"training.batch_size = {training.batch_size}: a client's samples of {data.name!r} are computed together, "
+            'whichever of them are asked for: use "full"'
+        )
+    data.record(simulation.records)
     plan = BatchPlan(training.batch_size, training.local_steps, training.local_epochs)
     width = max(plan.width(len(shard)) for shard in shards)
     local = () if model is not None else getattr(scenario.architecture, "local_tensors", ())
-    task = LearningTask(module, data, optimizer, batch_width=width, local=local)
-    cost = data.cost(module)
+    trial = None if isinstance(data.train_inputs, np.ndarray) else shards[0]  # of a store: what one client has
+    task = LearningTask(module, data, optimizer, batch_width=width, local=local, trial=trial)
+    cost = data.cost(module, splits)
     run = scenario.run
     arithmetic: Kernel = catalogue.load("kernel", kernel)()
     placement: Placement = catalogue.load("placement", run.placement)()

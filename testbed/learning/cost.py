@@ -13,7 +13,7 @@ language models", 2020, section 2.1, who count 2 + 4 operations likewise).
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from testbed.learning.loss import mean_loss
 from testbed.learning.torch_seed import seeded
 
-__all__ = ["Loss", "TrainingCost", "activation_bytes", "training_cost"]
+__all__ = ["Loss", "TrainingCost", "activation_bytes", "kept_bytes", "training_cost"]
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -141,6 +141,19 @@ def activation_bytes(
     return (wide - narrow) / len(examples)
 
 
+def kept_bytes(model: nn.Module, inputs: Any, labels: torch.Tensor) -> int:
+    """Return what the forward pass of one batch keeps for the backward pass besides parameters [byte].
+
+    Parameters
+    ----------
+    model : the module that is trained; it and the global generators stay as they are.
+    inputs, labels : a batch as a store gives it, and its labels.
+    """
+    probe = copy.deepcopy(model).train()
+    with seeded(0):
+        return _count_saved_bytes(probe, inputs, labels, mean_loss, but=list(probe.parameters()))
+
+
 def _count_flop(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, loss: Loss) -> tuple[int, int]:
     """Return the operations of a forward pass and of a whole step."""
     # The counter does not know the CPU's fused attention and would charge nothing for it.
@@ -151,8 +164,11 @@ def _count_flop(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, lo
     return forward_flop, counter.get_total_flops()
 
 
-def _count_saved_bytes(model: nn.Module, inputs: Any, labels: torch.Tensor, loss: Loss) -> int:
-    """Return the bytes that a forward pass keeps for the backward pass, parameters included."""
+def _count_saved_bytes(
+    model: nn.Module, inputs: Any, labels: torch.Tensor, loss: Loss, but: Sequence[torch.Tensor] = ()
+) -> int:
+    """Return the bytes that a forward pass keeps for the backward pass, without the storages of `but`."""
+    left_out = {tensor.untyped_storage().data_ptr() for tensor in but}
     saved: dict[int, torch.UntypedStorage] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -163,4 +179,4 @@ def _count_saved_bytes(model: nn.Module, inputs: Any, labels: torch.Tensor, loss
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         loss(model(inputs), labels)
-    return sum(storage.nbytes() for storage in saved.values())
+    return sum(storage.nbytes() for address, storage in saved.items() if address not in left_out)

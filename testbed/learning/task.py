@@ -62,6 +62,7 @@ class LearningTask:
     optimizer : how a step is made.
     batch_width : samples of the widest batch any client can draw.
     local : shell patterns of the tensors that stay with each client and are not exchanged.
+    trial : (any,) samples that a batch can have together, on the first of which the traits are observed; None: any can.
 
     Attributes
     ----------
@@ -85,6 +86,7 @@ class LearningTask:
         optimizer: OptimizerSettings,
         batch_width: int,
         local: Sequence[str] = (),
+        trial: npt.NDArray[np.int64] | None = None,
     ) -> None:
         if len(data.train_labels) < 1 or len(data.test_labels) < 1:
             raise RequestError(f"the data {data.name!r} needs a training sample and a test sample")
@@ -111,8 +113,9 @@ class LearningTask:
         self.is_personal = self.num_exchanged < self.layout.size
         if not self.exchanged:
             raise RequestError(f"all tensors stay with the clients: {', '.join(local)} leave nothing to exchange")
-        trial = torch.arange(min(_NUM_TRIAL_SAMPLES, len(self.train_labels)))
-        self.traits = observe(self.model, self.train_inputs[trial], self.train_labels[trial], self.num_classes)
+        tried = torch.arange(len(self.train_labels)) if trial is None else torch.from_numpy(trial)
+        tried = tried[:_NUM_TRIAL_SAMPLES]
+        self.traits = observe(self.model, self.train_inputs[tried], self.train_labels[tried], self.num_classes)
 
     @cached_property
     def num_exchanged(self) -> int:

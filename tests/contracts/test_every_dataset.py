@@ -65,6 +65,7 @@ def test_without_its_files_a_data_set_is_refused_by_name(example: Example, tmp_p
 
 def test_inputs_are_finite_and_labels_are_those_of_the_classes(example: Example, dataset: Dataset) -> None:
     assert dataset.name == example.name
+    assert not dataset.needs_full_batches
     assert dataset.num_classes >= 2
     for part in ("train", "test"):
         inputs, labels = getattr(dataset, f"{part}_inputs"), getattr(dataset, f"{part}_labels")
@@ -130,7 +131,7 @@ def test_a_stores_labels_are_read_only(store: Any) -> None:
 
 
 def test_clients_of_a_store_keep_samples_to_test_with_whatever_the_scenario_says(store: Any) -> None:
-    shards = [np.arange(start, 40, 4) for start in range(4)]
+    shards = [np.arange(start, len(store.train_labels), 4) for start in range(4)]
     seen = store.seen_by(None, shards, by_client=False)
     for fractions in (None, SplitFractions(train=0.5, validation=0.2, test=0.3)):
         splits = seen.split(shards, fractions, np.random.default_rng)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # a data set in memory needs no torch
     from torch import nn
 
     from testbed.learning.cost import TrainingCost
+    from testbed.records import Recorder
 
 __all__ = ["AnyDataset", "Dataset", "DatasetSource", "Inputs"]
 
@@ -57,8 +58,17 @@ class AnyDataset(Protocol):
         """Whether every client is tested on samples of its own, set apart by `split`."""
         ...
 
+    @property
+    def needs_full_batches(self) -> bool:
+        """Whether a client's samples are computed together, so that a step on some of them costs as much as on all."""
+        ...
+
     def digest(self) -> str:
         """Return the SHA-256 in hexadecimal of the samples, whatever their name and source."""
+        ...
+
+    def record(self, records: "Recorder") -> None:
+        """Write the tables, if any, that say what became of the data in the deal; called once, after `seen_by`."""
         ...
 
     def deal(self, rule: Any, num_clients: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
@@ -104,8 +114,8 @@ class AnyDataset(Protocol):
         """
         ...
 
-    def cost(self, module: "nn.Module") -> "TrainingCost":
-        """Return what training `module` on these samples costs."""
+    def cost(self, module: "nn.Module", splits: ClientSplits | None = None) -> "TrainingCost":
+        """Return what training `module` on these samples costs, given what clients train, validate and test on."""
         ...
 
 
@@ -159,6 +169,14 @@ class Dataset:
         return self.train_labels.ndim > 1
 
     @property
+    def needs_full_batches(self) -> bool:
+        """They are computed one by one."""
+        return False
+
+    def record(self, records: "Recorder") -> None:
+        """Write nothing."""
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one sample."""
         return tuple(self.train_inputs.shape[1:])
@@ -188,7 +206,7 @@ class Dataset:
         module: nn.Module = model.build(self.input_shape, self.num_classes, torch_generator_seed)
         return module
 
-    def cost(self, module: "nn.Module") -> "TrainingCost":
+    def cost(self, module: "nn.Module", splits: ClientSplits | None = None) -> "TrainingCost":
         """Return the cost, counted on two samples."""
         import torch
 
