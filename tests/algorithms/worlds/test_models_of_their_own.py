@@ -253,12 +253,12 @@ def test_validating_is_charged_besides_training_and_changes_nothing_that_is_lear
 
 @pytest.mark.parametrize("num_steps", [0, 1, 2])
 def test_a_job_that_is_stopped_has_done_the_steps_that_were_paid_for_after_validating(num_steps: int) -> None:
-    """Client 0 is given the time to validate and to do some steps and a half."""
+    """Client 0 is given the time to validate and to do some steps and most of one more."""
     probe = split_experiment(training__local_steps=3)
     workload, fleet = probe.workload, probe.world.fleet  # type: ignore[attr-defined]
     job = workload.next_job(0, 0, workload.initial_state)
     step_flop = workload.flop_of(job) / 3
-    deadline_s = (workload.validation_flop(0) + (num_steps + 0.5) * step_flop) / fleet.flop_per_s[0]
+    deadline_s = (workload.validation_flop(0) + (num_steps + 0.95) * step_flop) / fleet.flop_per_s[0]
 
     def script(fed: Federation, group: Group) -> Process:
         base = yield from fed.broadcast(group, lambda present: [0])
