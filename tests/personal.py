@@ -6,11 +6,21 @@ from typing import Any
 import pytest
 from small import small_experiment, small_scenario
 
+from testbed import catalogue
 from testbed.experiments.run import Experiment
 from testbed.experiments.scenario import Scenario
 from testbed.learning.models.mlp import Mlp
 
-__all__ = ["GRAPHS", "LOCAL_HEAD", "SPLIT", "graph_scenario", "keep_locally", "split_experiment"]
+__all__ = [
+    "GRAPHS",
+    "LOCAL_HEAD",
+    "SPLIT",
+    "fitting",
+    "graph_scenario",
+    "is_for_graphs",
+    "keep_locally",
+    "split_experiment",
+]
 
 SPLIT: dict[str, float] = {"train": 0.6, "validation": 0.2, "test": 0.2}
 # Of a network with one hidden layer: flatten, linear, ReLU, linear.
@@ -24,6 +34,19 @@ GRAPHS: dict[str, Any] = {
     "training__optimizer": "adam",
     "training__learning_rate": 0.01,
 }
+
+
+def is_for_graphs(algorithm: str) -> bool:
+    """Return whether a method needs clients with graphs."""
+    return str(catalogue.load("algorithm", algorithm).__module__).partition(".")[0] == "graphs"
+
+
+def fitting(algorithm: str) -> dict[str, Any]:
+    """Return what a method needs besides six clients with digits: graphs, or clients who are tested by themselves."""
+    if is_for_graphs(algorithm):
+        return GRAPHS
+    has_own = getattr(catalogue.load("algorithm", algorithm), "has_own_models", False)
+    return {"data__client_split": SPLIT} if has_own else {}
 
 
 def split_experiment(seed: int = 0, **settings: Any) -> Experiment:

@@ -4,7 +4,7 @@
 
 Our choice, as the bound for methods that must find the clusters (clustered federated learning: Sattler, Müller and
 Samek, IEEE TNNLS 2021; Xie et al., NeurIPS 2021). Traffic is that of FedAvg. A domain from which nothing arrived keeps
-its model, the initial one at first. No decision reads trained values.
+its model, the initial one at first. Where there is one domain it is FedAvg. No decision reads trained values.
 """
 
 from typing import ClassVar, Literal
@@ -19,7 +19,6 @@ from graphs.clustering import Clustering
 from graphs.graph_set import IntArray
 from graphs.methods.fusion_rows import record_clusters
 from graphs.methods.graph_clients import graph_clients
-from testbed.errors import RequestError
 from testbed.layout import FloatArray
 from testbed.settings import Part
 from testbed.simulation import Process
@@ -31,6 +30,7 @@ class CflOracle(Part):
     """One model for each data set that the clients' graphs are from."""
 
     reads_trained_values: ClassVar[bool] = False
+    has_own_models: ClassVar[bool] = True  # so each client must be tested on samples of its own
 
     kind: str = "cfl-oracle"
     access: Literal["tdma", "ofdma"] = "ofdma"  # uploads one after another, or side by side in equal shares of the band
@@ -38,11 +38,6 @@ class CflOracle(Part):
     def start(self, fed: Federation) -> None:
         """Put all clients in one group and serve it."""
         clients = graph_clients(fed.workload, self.kind)
-        if len(set(clients.domains)) == 1:
-            raise RequestError(
-                f"cfl-oracle knows which data set a client's graphs are from, and all are from {clients.domains[0]}: "
-                "that is fedavg; use data of several domains (graph-collection)"
-            )
         clusters = clients.domain_clusters
         record_clusters(fed.simulation.records, clients, Clustering(clusters))
         for group in fed.form_groups(SingleGroup()):

@@ -51,6 +51,7 @@ class FedGCF(Part):
     """Structural models of clusters and a common node model, fused for each cluster."""
 
     reads_trained_values: ClassVar[bool] = False
+    has_own_models: ClassVar[bool] = True  # so each client must be tested on samples of its own
 
     kind: str = "fedgcf"
     structure: Annotated[StructureVector, component("structure")] = "rwse-dse"  # type: ignore[assignment]  # what a client tells of its graphs

@@ -33,6 +33,7 @@ class Gcfl(Part):
     """Clustered federated averaging; needs data on which each client is tested on its own samples."""
 
     reads_trained_values: ClassVar[bool] = True  # who is sent which model
+    has_own_models: ClassVar[bool] = True  # so each client must be tested on samples of its own
 
     kind: str = "gcfl"
     # Published pairs: .03, .06 PROTEINS with 10 clients; .025, .045 IMDB-BINARY with 10; .04, .08 NCI1 with 30;

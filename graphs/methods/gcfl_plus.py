@@ -38,6 +38,7 @@ class GcflPlus(Part):
     """Clustered federated averaging by gradient norms; needs data on which each client is tested on its own samples."""
 
     reads_trained_values: ClassVar[bool] = True  # who is sent which model
+    has_own_models: ClassVar[bool] = True  # so each client must be tested on samples of its own
 
     kind: str = "gcfl-plus"
     # Published pairs: see `gcfl.py`; with sequences of 10 for PROTEINS.

@@ -38,6 +38,7 @@ class Ifca(Part):
     """Clustered federated learning by choice; needs data on which each client is tested on its own samples."""
 
     reads_trained_values: ClassVar[bool] = True  # which model a client trains
+    has_own_models: ClassVar[bool] = True  # so each client must be tested on samples of its own
 
     kind: str = "ifca"
     num_models: Annotated[int, Field(ge=1, le=256)] = 3  # k: models that go round; their number fits into a byte

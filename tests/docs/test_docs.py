@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 from documents import DOCS, FENCE, PAGES, ROOT, blocks, commands, save_files
 from examples import examples
+from personal import fitting
 from small import of_world, small_experiment, small_regions, small_scenario
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -63,7 +64,7 @@ def recorders() -> list[Recorder]:
     for example in examples("algorithm"):
         algorithm = {"kind": example.name, example.name: dict(example.settings)}
         if example.name in of_world("federation"):
-            experiment = small_experiment(algorithm=algorithm, run__horizon_s=60.0)
+            experiment = small_experiment(algorithm=algorithm, run__horizon_s=60.0, **fitting(example.name))
         else:
             resolved = small_regions(algorithm=algorithm, run__kernel="none").resolve()
             experiment = prepare(resolved, 0, resolved.data.dataset.load(None))
