@@ -1,4 +1,4 @@
-"""GCFL and GCFL+ as published: PROTEINS on ten clients, counted as their code counts and as a federation can have it."""
+"""GCFL and GCFL+ as published: PROTEINS on ten clients, counted as their code counts and as it is in the last round."""
 
 from typing import Any, Final
 
