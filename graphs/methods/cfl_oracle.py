@@ -4,7 +4,7 @@
 
 Our choice, as the bound for methods that must find the clusters (clustered federated learning: Sattler, Müller and
 Samek, IEEE TNNLS 2021; Xie et al., NeurIPS 2021). Traffic is that of FedAvg. A domain from which nothing arrived keeps
-its model. No decision reads trained values.
+its model, the initial one at first. No decision reads trained values.
 """
 
 from typing import ClassVar, Literal
@@ -20,6 +20,7 @@ from graphs.graph_set import IntArray
 from graphs.methods.fusion_rows import record_clusters
 from graphs.methods.graph_clients import graph_clients
 from testbed.errors import RequestError
+from testbed.layout import FloatArray
 from testbed.settings import Part
 from testbed.simulation import Process
 
@@ -49,6 +50,7 @@ class CflOracle(Part):
 
     def serve(self, fed: Federation, group: Group, clusters: IntArray) -> Process:
         """One round after another; `clusters` : (M,) the domain of each client, from 0 on."""
+        means: dict[int, FloatArray] = dict.fromkeys(clusters.tolist(), fed.server.vector)  # an array a domain
         while fed.serves(group):
             base = yield from fed.broadcast(group, models=fed.server.models)
             results = yield from fed.train(base)
@@ -59,8 +61,7 @@ class CflOracle(Part):
             if not turn.delivered:
                 continue
             domains = clusters[turn.delivered]
-            means = {}  # one array a domain: clients who share it are sent it together
             for domain in np.unique(domains).tolist():
                 rows = np.flatnonzero(domains == domain)
                 means[domain] = weighted_mean(models[rows], group.weights([turn.delivered[row] for row in rows]))
-            fed.server.assign(turn, {c: means[clusters[c]] for c in group.members if clusters[c] in means})
+            fed.server.assign(turn, {client: means[clusters[client]] for client in group.members})
