@@ -29,7 +29,7 @@ def stratified_draw(labels: IntArray, count: int, rng: np.random.Generator) -> I
         return np.empty(0, np.int64)
     shuffled = rng.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    # Sample j is drawn where floor(count (j + 1) / n + u) exceeds floor(count j / n + u), all in whole numbers: a sum of
-    # fractions may be rounded up to the next one.
+    # Sample j is drawn where floor(count (j + 1) / n + u) exceeds floor(count j / n + u), all in whole numbers: a sum
+    # of fractions may be rounded up to the next one.
     ticks = (count * np.arange(len(labels) + 1) + int(rng.random() * len(labels))) // len(labels)
     return np.sort(by_class[np.diff(ticks) > 0])

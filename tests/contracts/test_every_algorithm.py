@@ -204,10 +204,8 @@ def test_one_seed_gives_the_same_bytes_under_two_hash_seeds_and_another_seed_doe
 
 def selecting(example: Example, **settings: Any) -> dict[str, Any]:
     """The settings of a run with a method configured as in an example."""
-    return fitting(example.name) | {
-        "algorithm": {"kind": example.name, example.name: dict(example.settings)},
-        **settings,
-    }
+    algorithm = {"kind": example.name, example.name: dict(example.settings)}
+    return fitting(example.name) | {"algorithm": algorithm, **settings}
 
 
 @pytest.mark.parametrize("example", READING, ids=str)

@@ -88,7 +88,7 @@ def test_a_member_trains_the_model_that_it_was_sent_and_its_update_is_measured_a
         results = yield from fed.train((yield from fed.broadcast(group, models=models)))
         return models, {member.client: member.parameters for member in results.trained}
 
-    experiment, (models, learnt) = play(script)
+    _, (models, learnt) = play(script)
     again = split_experiment().workload
     for client in (1, 2):
         start = models.get(client, again.initial_state)

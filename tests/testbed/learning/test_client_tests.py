@@ -1,5 +1,6 @@
 """Laws of testing every client on its own samples: metrics are means over clients, on one grid for all."""
 
+import itertools
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,7 @@ class Watched:
         self.records = Recorder()
         self.jobs = Jobs(kernel or SerialKernel(), InlinePlacement(), lambda: 0.0, 50.0, self.records)
         stops = np.cumsum([0, *SIZES])
-        self.tested = [np.arange(start, stop) for start, stop in zip(stops, stops[1:], strict=False)]
+        self.tested = [np.arange(start, stop) for start, stop in itertools.pairwise(stops)]
         splits = ClientSplits([np.arange(3)] * 3, [np.empty(0, np.int64)] * 3, self.tested)
         self.evaluator = Evaluator(
             self.jobs,

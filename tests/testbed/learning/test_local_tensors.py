@@ -110,7 +110,7 @@ def with_state(job: TrainingJob, proximal_weight: float) -> TrainingJob:
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.kind)
 def test_the_term_pulls_at_what_is_exchanged_and_not_at_what_stays(kernel: Any, make_task: Any, make_jobs: Any) -> None:
-    """At the second step the gradient is the same but for the term, which is -mu eta (w - base) on what is exchanged."""
+    """At the second step the gradient differs by the term alone, -mu eta (w - base) on what is exchanged."""
     task, mu, rate = make_task(build, local=("2.*",)), 3.0, 0.1
     (job,) = make_jobs(task, [BatchPlan(10, local_steps=2)], [25])
     first = trained(kernel, with_state(job, 0.0).cut(1))
