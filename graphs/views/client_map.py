@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphs.views.client_marks import cluster_handles, draw_clients, heading, require_rows
+from graphs.views.client_marks import add_legend, draw_clients, heading, require_rows
 from testbed.experiments.result import RunResult
 from testbed.layout import FloatArray
 from testbed.views.palette import INK, new_figure, quieten
@@ -72,9 +72,7 @@ def plot_client_map(run: RunResult) -> "Figure":
         axis.set_label_text(f"{('first', 'second')[number]} principal coordinate ({100 * found.shares[number]:.0f} %)")
         axis.label.set(fontsize=13, color=INK)
     heading(figure, f"{run.algorithm}, {run.name}, seed {run.seed}: clients by structure", _reading(run, len(clients)))
-    handles, words = cluster_handles(run)
-    place = {"loc": "upper left", "bbox_to_anchor": (0.058, 1 - 78 / 800), "ncols": 5}
-    figure.legend(handles, words, frameon=False, fontsize=13, columnspacing=1.6, handletextpad=0.3, **place)
+    add_legend(figure, run)
     return figure
 
 

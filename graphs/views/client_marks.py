@@ -1,7 +1,7 @@
 """Clients as marks: a numbered disc in the colour of the cluster, a heading above them, a legend of the clusters."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-__all__ = ["cluster_handles", "clusters_of", "draw_clients", "heading", "require_rows"]
+__all__ = ["add_legend", "clusters_of", "draw_clients", "heading", "require_rows"]
 
 _MARK_POINTS: Final = 24  # diameter of a disc
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
@@ -51,14 +51,29 @@ def draw_clients(axes: "Axes", run: RunResult, places: Mapping[int, FloatArray],
     shapes = {domain: _MARKERS[k % len(_MARKERS)] for k, domain in enumerate(dict.fromkeys(domains.values()))}
     for client, (x, y) in places.items():
         rim, width = (INK, 3.0) if client in ringed else ("white", 1.2)
-        style = {"markeredgecolor": rim, "markeredgewidth": width, "zorder": 4}
+        style: dict[str, Any] = {"markeredgecolor": rim, "markeredgewidth": width, "clip_on": False, "zorder": 4}
         colour = colour_of(cluster_of[client])
-        axes.plot(x, y, shapes[domains[client]], markersize=_MARK_POINTS, color=colour, clip_on=False, **style)
+        axes.plot(x, y, shapes[domains[client]], markersize=_MARK_POINTS, color=colour, **style)
         axes.text(x, y, str(client), ha="center", va="center", fontsize=11, color="white", zorder=5)
 
 
-def cluster_handles(run: RunResult) -> "tuple[list[Line2D], list[str]]":
-    """Return handles and words of a legend: the clusters, then, if there are several, the domains."""
+def add_legend(figure: "Figure", run: RunResult) -> None:
+    """Name the clusters, and if there are several the domains, below the heading."""
+    handles, words = _handles(run)
+    figure.legend(
+        handles,
+        words,
+        loc="upper left",
+        bbox_to_anchor=(0.058, 1 - 78 / figure.bbox.height),
+        ncols=5,
+        columnspacing=1.6,
+        handletextpad=0.3,
+        frameon=False,
+        fontsize=13,
+    )
+
+
+def _handles(run: RunResult) -> "tuple[list[Line2D], list[str]]":
     from matplotlib.lines import Line2D
 
     clusters, domains = np.array(list(clusters_of(run).values())), list(dict.fromkeys(_domains_of(run).values()))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from graphs.views.client_marks import cluster_handles, clusters_of, draw_clients, heading, require_rows
+from graphs.views.client_marks import add_legend, clusters_of, draw_clients, heading, require_rows
 from testbed.errors import RequestError
 from testbed.experiments.result import RunResult
 from testbed.layout import FloatArray
@@ -49,9 +49,7 @@ def plot_client_paths(run: RunResult, version: int | None = None) -> "Figure":
     named = f"{run.algorithm}, {run.name}, seed {run.seed}"
     words = "line: edge of the topology, wider for more similar clients; dark: a chosen path; rim: in the node model"
     heading(figure, f"{named}: clients by what they learnt, version {shown}", words if num_paths else _without(words))
-    handles, labels = cluster_handles(run)
-    place = {"loc": "upper left", "bbox_to_anchor": (0.058, 1 - 78 / 900), "ncols": 5}
-    figure.legend(handles, labels, frameon=False, fontsize=13, columnspacing=1.6, handletextpad=0.3, **place)
+    add_legend(figure, run)
     return figure
 
 

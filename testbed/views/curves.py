@@ -251,7 +251,7 @@ def _draw_lines(axes: "Axes", runs: Mapping[str, Sequence[RunResult]], metric: s
         colour = colour_of(position)
         axes.fill_between(band.x, band.low, band.high, color=colour, alpha=0.16, linewidth=0)
         # Who sends nothing has a single point, which is no line.
-        alone = {"marker": "o", "markersize": 9, "clip_on": False} if len(band.x) == 1 else {}
+        alone: dict[str, Any] = {"marker": "o", "markersize": 9, "clip_on": False} if len(band.x) == 1 else {}
         axes.plot(band.x, band.median, label=label, **_line(position), **alone)
     if logarithmic:
         axes.set_xscale("log")
