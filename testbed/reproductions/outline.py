@@ -80,7 +80,8 @@ class Section:
             try:
                 _source(name).load(data_location(setting.data_dir))
             except RequestError as error:
-                return Finding(self.question, ("section",), ((self.name,),), left_out=(f"all of it: {error}",))
+                reason = f"all of it, which needs {name}: {error}"
+                return Finding(self.question, ("section",), ((self.name,),), left_out=(reason,))
         return self.find(setting)
 
 
