@@ -10,10 +10,9 @@ number in the table `update`. Data sets of several domains are refused: their fe
 common.
 """
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from algorithms.grouping.single import SingleGroup
 from algorithms.worlds.federation import Federation
@@ -21,7 +20,7 @@ from algorithms.worlds.group import Group
 from algorithms.worlds.round import Base, RoundTurn
 from testbed.errors import RequestError
 from testbed.records import NO_CAUSE
-from testbed.settings import Part
+from testbed.settings import FlopPerSecond, Part
 from testbed.simulation import Process
 
 __all__ = ["Centralised"]
@@ -33,7 +32,7 @@ class Centralised(Part):
     reads_trained_values: ClassVar[bool] = False
 
     kind: str = "centralised"
-    server_flop_per_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e12  # how fast the server trains [FLOP/s]
+    server_flop_per_s: FlopPerSecond = 1e12  # how fast the server trains [FLOP/s]
 
     def start(self, fed: Federation) -> None:
         """Put all clients in one group and serve it.

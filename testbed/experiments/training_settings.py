@@ -39,9 +39,7 @@ class TrainingSettings(Settings):
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1  # of the peak, where a decay ends
     total_steps: PositiveInt | None = None  # where a decay ends; run.horizon_rounds if not set
     keeps_optimizer_state: bool = False  # whether a client's next job goes on with the state its last one ended with
-    own_starts: Literal["alike", "apart"] = (
-        "alike"  # tensors that stay with a client: the same for all, or its own draw
-    )
+    own_starts: Literal["alike", "apart"] = "alike"  # tensors that stay with a client: as everybody's, or its own draw
     local_steps: PositiveInt | None = None  # steps of a job
     local_epochs: PositiveInt | None = None  # or its passes over the client's data
     batch_size: PositiveInt | Literal["full"]  # samples of a step, or all that the client has
