@@ -5,7 +5,9 @@ lanes at once. Only the linear layers go lane by lane, over the rows that are a 
 differ in size. A lane's numbers come from the same products and the same luck as alone, and so do its bits, where rows
 of the width start on 64 bytes (widths that are multiples of 16).
 
-This pays while the vectors of all lanes' nodes fit the processor's cache together: see `most_lanes`.
+This pays while the vectors of all lanes' nodes fit the processor's cache together: see `most_lanes`. Measured on graphs
+like PROTEINS against one client at a time: 10 lanes of 8 graphs, width 32: 2.8 times as fast; of 32 graphs, width 16:
+2.1, width 32: 1.2 to 1.6; 3 to 5 lanes of 32 graphs, width 64: 1.2; wider or larger lanes: slower.
 """
 
 import copy
