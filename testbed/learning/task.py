@@ -147,16 +147,17 @@ class LearningTask:
     @property
     def num_state(self) -> int:
         """The length of the optimiser's state."""
-        return self.optimizer.num_state(self._num_trained)
+        return self.optimizer.num_state(self.num_trained)
 
     @property
-    def _num_trained(self) -> int:
+    def num_trained(self) -> int:
+        """How many entries of a state training changes by gradient."""
         return sum(run.stop - run.start for run in self.trained)
 
     @cached_property
     def descent(self) -> FlatOptimizer:
         """The optimiser of jobs that bring a state, with room for one vector: whoever steps loads it first."""
-        return FlatOptimizer(self.optimizer, self._num_trained)
+        return FlatOptimizer(self.optimizer, self.num_trained)
 
     @property
     def trainable_tensors(self) -> list[torch.Tensor]:

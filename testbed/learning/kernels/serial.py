@@ -32,7 +32,7 @@ from testbed.learning.task import LearningTask
 from testbed.learning.torch_seed import seeded
 from testbed.settings import Part
 
-__all__ = ["SerialKernel", "evaluate", "serial_family"]
+__all__ = ["SerialKernel", "evaluate", "serial_family", "train"]
 
 # Test samples of one forward pass: enough to keep the processor busy, few enough to fit its cache.
 _TEST_BATCH = 1024
@@ -68,11 +68,16 @@ def _compute_each(chunk: Chunk) -> Sequence[Output]:
         if isinstance(job, GradientJob):
             outputs.append(gradient_of(job))
         elif isinstance(job, TrainingJob):
-            outputs.append(_train(job) if job.optimizer_state is None else train_with_state(job))
+            outputs.append(train(job))
     return outputs
 
 
-def _train(job: TrainingJob) -> TrainingOutput:
+def train(job: TrainingJob) -> TrainingOutput:
+    """Return the output of a job of training."""
+    return _train_plainly(job) if job.optimizer_state is None else train_with_state(job)
+
+
+def _train_plainly(job: TrainingJob) -> TrainingOutput:
     """Return the output of plain SGD that starts without momentum."""
     task = job.task
     model = task.load(job.parameters).train()

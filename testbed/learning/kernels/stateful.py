@@ -26,7 +26,7 @@ from testbed.learning.task import LearningTask
 from testbed.learning.torch_seed import seeded
 from testbed.streams import Purpose, stream
 
-__all__ = ["forward", "gradient_of", "train_with_state"]
+__all__ = ["forward", "gradient_of", "luck_seed", "train_with_state"]
 
 
 def forward(model: nn.Module, inputs: Any, job: TrainingJob | GradientJob) -> Any:
@@ -118,4 +118,9 @@ def _luck(task: LearningTask, torch_seed: int, step: int) -> AbstractContextMana
     """Return the scope of a forward; the global generator is only entered where it would be drawn from."""
     if not task.traits.draws:
         return nullcontext()
-    return seeded(int(stream(torch_seed, Purpose.TRAIN, step).integers(2**63)))
+    return seeded(luck_seed(torch_seed, step))
+
+
+def luck_seed(torch_seed: int, step: int) -> int:
+    """Return what seeds the forward of a step of a job whose optimiser has a state."""
+    return int(stream(torch_seed, Purpose.TRAIN, step).integers(2**63))
