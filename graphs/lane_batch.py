@@ -27,8 +27,8 @@ class LaneBatch(GraphBatch):
 
     features: tuple[torch.Tensor, ...]
     domains: tuple[int, ...]
-    num_nodes_of: tuple[int, ...]
-    num_graphs_of: tuple[int, ...]
+    num_nodes_of: list[int]
+    num_graphs_of: list[int]
 
     @classmethod
     def of(cls, store: GraphStore, lots: Sequence[torch.Tensor]) -> "LaneBatch":
@@ -41,11 +41,11 @@ class LaneBatch(GraphBatch):
         """
         graphs = torch.cat(list(lots))
         structure = store.structure(graphs)
-        num_graphs_of = tuple(len(lot) for lot in lots)
-        sizes = (store.node_offsets[graphs + 1] - store.node_offsets[graphs]).split(num_graphs_of)
-        num_nodes_of = tuple(int(size.sum()) for size in sizes)
+        num_graphs_of = [len(lot) for lot in lots]
+        num_nodes = store.node_offsets[graphs + 1] - store.node_offsets[graphs]
+        num_nodes_of = [int(own.sum()) for own in torch.split(num_nodes, num_graphs_of)]
         domains = tuple(store.domain_of[torch.stack([lot[0] for lot in lots])].tolist())
-        nodes = structure.nodes.split(num_nodes_of)
+        nodes = torch.split(structure.nodes, num_nodes_of)
         return cls(
             x=torch.empty(len(structure.nodes), 0),
             edge_index=structure.edge_index,

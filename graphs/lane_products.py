@@ -61,7 +61,7 @@ class LanePass:
         self.anchor = torch.zeros((), requires_grad=True)
         self.used: set[int] = set()
 
-    def num_rows(self, x: torch.Tensor) -> tuple[int, ...]:
+    def num_rows(self, x: torch.Tensor) -> list[int]:
         """Return each lane's rows of `x`, which has one a node or one a graph; with one node a graph both are equal."""
         assert self.batch is not None
         return self.batch.num_nodes_of if len(x) == len(self.batch.graph_of) else self.batch.num_graphs_of
@@ -78,9 +78,7 @@ class LaneLayer(nn.Module):
     takes_features : its input is what the nodes come with, whose width differs from lane to lane.
     """
 
-    def __init__(
-        self, run: LanePass, slots: Sequence[Slot], num_columns: int, *, takes_features: bool = False
-    ) -> None:
+    def __init__(self, run: LanePass, slots: Sequence[Slot], num_columns: int, *, takes_features: bool = False) -> None:
         super().__init__()
         self.run, self.slots, self.num_columns, self.takes_features = run, tuple(slots), num_columns, takes_features
 
@@ -110,7 +108,7 @@ class LaneLayer(nn.Module):
     def inputs(self, x: torch.Tensor) -> Sequence[torch.Tensor]:
         """Return each lane's rows of the input."""
         assert self.run.batch is not None
-        return self.run.batch.features if self.takes_features else x.split(self.run.num_rows(x))
+        return self.run.batch.features if self.takes_features else torch.split(x, self.run.num_rows(x))
 
     def weight(self, slot: Slot, lane: int) -> torch.Tensor:
         """Return a lane's weight, (num_outputs, num_inputs)."""
@@ -125,7 +123,7 @@ class _LaneProducts(torch.autograd.Function):
         ctx.layer = layer
         num_columns, biases = layer.num_columns, layer.run.parameters
         y = x.new_empty(len(x), num_columns)
-        rows = zip(layer.lane_slots(), layer.inputs(x), y.split(layer.run.num_rows(x)), strict=True)
+        rows = zip(layer.lane_slots(), layer.inputs(x), torch.split(y, layer.run.num_rows(x)), strict=True)
         for lane, (slot, x_k, y_k) in enumerate(rows):
             weight, bias = layer.weight(slot, lane).t(), biases[slot.bias][lane]
             if num_columns % ALIGNED_ENTRIES == 0:
@@ -141,9 +139,11 @@ class _LaneProducts(torch.autograd.Function):
         layer: LaneLayer = ctx.layer
         gradients, num_rows = layer.run.gradients, layer.run.num_rows(x)
         of_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
-        parts: Sequence[torch.Tensor | None] = [None] * len(num_rows) if of_x is None else of_x.split(num_rows)
+        parts: Sequence[torch.Tensor | None] = [None] * len(num_rows) if of_x is None else torch.split(of_x, num_rows)
         is_aligned = layer.num_columns % ALIGNED_ENTRIES == 0
-        rows = zip(layer.lane_slots(), layer.inputs(x), outer[0].contiguous().split(num_rows), parts, strict=True)
+        rows = zip(
+            layer.lane_slots(), layer.inputs(x), torch.split(outer[0].contiguous(), num_rows), parts, strict=True
+        )
         for lane, (slot, x_k, outer_k, part) in enumerate(rows):
             g = outer_k if is_aligned else outer_k[:, : slot.num_outputs].clone(memory_format=torch.contiguous_format)
             if slot.is_aligned:

@@ -43,7 +43,9 @@ def layers_obstacle(network: nn.Module, width: int) -> str:
 
     Its parameters must be those of linear layers with a bias, and rows of its width must start on 64 bytes.
     """
-    layers = {name for name, layer in network.named_modules() if isinstance(layer, nn.Linear) and layer.bias is not None}
+    layers = {
+        name for name, layer in network.named_modules() if isinstance(layer, nn.Linear) and layer.bias is not None
+    }
     outside = [name for name, _ in network.named_parameters() if name.rpartition(".")[0] not in layers]
     if outside:
         return f"{outside[0]} is no parameter of a linear layer with a bias"
@@ -85,7 +87,7 @@ class NetworkLanes:
                 self._replace(head, of_head, network.shape.max_classes if head == "readout" else network.width)
         for name, layer in network.named_modules():
             if isinstance(layer, Dropout):
-                self._network.set_submodule(name, _LaneDropout(layer, self._pass))
+                self._network.set_submodule(name, _LaneDropout(copy.deepcopy(layer), self._pass))
 
     def _replace(self, place: str, names: Sequence[str], num_columns: int) -> None:
         """Put a layer of lanes in the place of a linear layer, or of the list of all domains' heads."""
@@ -111,7 +113,7 @@ class NetworkLanes:
         self._begin(parameters, batch)
         self._pass.gradients, self._pass.generators = self._views(out), generators
         scores = functional.log_softmax(self._network.train()(batch), dim=1)
-        lanes = zip(scores.split(batch.num_graphs_of), labels.split(batch.num_graphs_of), strict=True)
+        lanes = zip(*(torch.split(part, batch.num_graphs_of) for part in (scores, labels)), strict=True)
         losses = torch.stack([functional.nll_loss(own, classes) for own, classes in lanes])
         torch.autograd.grad(losses.sum(), self._pass.anchor, allow_unused=True)
         self._end()
@@ -134,10 +136,8 @@ class NetworkLanes:
         self._pass.parameters, self._pass.gradients, self._pass.batch, self._pass.generators = [], [], None, ()
 
     def _views(self, rows: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
-        pieces = rows.split(self._sizes, dim=1)
-        return [
-            piece.view(len(rows), *shape).unbind(0) for piece, shape in zip(pieces, self._shapes, strict=True)
-        ]
+        pieces = torch.split(rows, self._sizes, dim=1)
+        return [piece.view(len(rows), *shape).unbind(0) for piece, shape in zip(pieces, self._shapes, strict=True)]
 
 
 class _LaneDropout(nn.Module):

@@ -56,7 +56,7 @@ class Dropout(nn.Module):
         """
         num_words = [size // _PER_WORD for size in num_entries]
         words = torch.empty(sum(num_words), dtype=torch.int64)
-        for part, generator in zip(words.split(num_words), generators, strict=True):
+        for part, generator in zip(torch.split(words, num_words), generators, strict=True):
             part.random_(-(2**63), None, generator=generator)
         return self._factors(words)
 

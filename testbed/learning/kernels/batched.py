@@ -16,9 +16,10 @@ The choice is a rule about the model, stated here and recorded with every chunk:
 from typing import ClassVar
 
 from testbed.learning.kernels.dense import dense_family
-from testbed.learning.kernels.module_lanes import lanes_obstacle, module_lanes_family
+from testbed.learning.kernels.evaluation import evaluate
+from testbed.learning.kernels.module_lanes import evaluation_lanes_family, lanes_obstacle, module_lanes_family
 from testbed.learning.kernels.protocol import EvaluationJob, Family, GradientJob, Job, evaluation_family
-from testbed.learning.kernels.serial import evaluate, serial_family
+from testbed.learning.kernels.serial import serial_family
 from testbed.learning.kernels.vmap import MOST_ENTRIES, misaligned_tensor, vmap_family
 from testbed.learning.task import LearningTask
 from testbed.settings import Part
@@ -35,7 +36,7 @@ class BatchedKernel(Part):
     def family(self, job: Job) -> Family:
         """Return the family of a job: task, width of the batches, proximal weight, and arithmetic of the model."""
         if isinstance(job, EvaluationJob):
-            return evaluation_family(job.task, evaluate)
+            return evaluation_lanes_family(job) or evaluation_family(job.task, evaluate)
         task = job.task
         if isinstance(job, GradientJob):
             return serial_family(task, "a gradient is computed alone")

@@ -6,23 +6,34 @@ lane has the bits of the same job alone, which is why a chunk of one job is comp
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 
+from testbed.learning.kernels.evaluation import evaluate, evaluation_output, kept_inputs
 from testbed.learning.kernels.lanes import stretches
-from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput, euclidean_norm
+from testbed.learning.kernels.protocol import (
+    Chunk,
+    EvaluationJob,
+    Family,
+    Output,
+    TrainingJob,
+    TrainingOutput,
+    euclidean_norm,
+)
 from testbed.learning.kernels.serial import serial_family, train
 from testbed.learning.kernels.stateful import luck_seed
 from testbed.learning.lane_module import LaneModule, Lanes
+from testbed.learning.loss import sample_losses
 from testbed.learning.optimizer import FlatOptimizer
 from testbed.learning.task import LearningTask
 
-__all__ = ["lanes_obstacle", "module_lanes_family"]
+__all__ = ["evaluation_lanes_family", "lanes_obstacle", "module_lanes_family"]
 
+_REASON: Final = "the module computes several states of itself side by side"
 # A lone lane costs more than a plain job.
 _FEWEST_JOBS: Final = 2
 # Numbers in 64 bytes: where every row begins.
@@ -52,7 +63,31 @@ def module_lanes_family(job: TrainingJob) -> Family:
         _train_lanes,
         max_jobs=offer.max_jobs,
         min_lanes=1,
-        reason="the module computes several states of itself",
+        reason=_REASON,
+    )
+
+
+def evaluation_lanes_family(job: EvaluationJob) -> Family | None:
+    """Return the family of an evaluation that can lie in a lane; None for any other.
+
+    Chunks are of evaluations on about as many samples: up to the same power of two.
+    """
+    task, offer = job.task, _offer(job.task)
+    if offer.module is None or job.samples is None:
+        return None
+    width = 1 << (len(job.samples) - 1).bit_length()
+    if width not in offer.test_obstacles:
+        offer.test_obstacles[width] = offer.module.lane_obstacle(task.test_inputs, width)
+    own = None if offer.test_obstacles[width] else offer.module.lane_family(task.test_inputs, job.samples)
+    if own is None:
+        return None
+    return Family(
+        task,
+        "/".join(word for word in (task.name, "evaluate/lanes", own, str(width)) if word),
+        _evaluate_lanes,
+        max_jobs=offer.module.most_lanes(task.test_inputs, width),
+        min_lanes=1,
+        reason=_REASON,
     )
 
 
@@ -65,6 +100,16 @@ class _Offer:
     max_jobs: int = 1
     lanes: Lanes | None = None
     room: "_Room | None" = None
+    test_obstacles: dict[int, str] = field(default_factory=dict)  # by samples of an evaluation, rounded up
+
+    def lanes_for(self, task: LearningTask, num_jobs: int) -> tuple[Lanes, "_Room"]:
+        """Return the lanes, and room for so many jobs at least."""
+        assert self.module is not None
+        if self.lanes is None:
+            self.lanes = self.module.lanes()
+        if self.room is None or len(self.room.optimizers) < num_jobs:
+            self.room = _Room(task, num_jobs)
+        return self.lanes, self.room
 
 
 _offers: WeakKeyDictionary[LearningTask, _Offer] = WeakKeyDictionary()
@@ -81,10 +126,10 @@ def _observe(task: LearningTask) -> _Offer:
     module = task.model
     if not isinstance(module, LaneModule):
         return _Offer(None, None)
+    names = [name for name, _ in task.model.named_parameters()]
+    if names != list(task.trainable) or task.num_trained != task.layout.size:
+        return _Offer(None, "not all of the state is trained")
     obstacle = module.lane_obstacle(task.train_inputs, task.batch_width)
-    names = [name for name, _ in module.named_parameters()]  # type: ignore[attr-defined]
-    if not obstacle and (names != list(task.trainable) or task.num_trained != task.layout.size):
-        obstacle = "not all of its state is trained"
     return _Offer(module, obstacle, module.most_lanes(task.train_inputs, task.batch_width))
 
 
@@ -109,10 +154,8 @@ def _train_lanes(chunk: Chunk) -> Sequence[Output]:
     if len(jobs) < _FEWEST_JOBS:
         return [train(job) for job in jobs]
     task, offer = chunk.family.task, _offer(chunk.family.task)
-    if offer.room is None or len(offer.room.optimizers) < len(jobs):
-        offer.room = _Room(task, len(jobs))
     try:
-        return _Training(task, offer, offer.room, jobs).outputs()
+        return _Training(task, offer, jobs).outputs()
     except (RuntimeError, ValueError):
         for job in jobs:  # who cannot be computed is told by name
             train(job)
@@ -122,12 +165,11 @@ def _train_lanes(chunk: Chunk) -> Sequence[Output]:
 class _Training:
     """The jobs of a chunk, longest first, one a lane."""
 
-    def __init__(self, task: LearningTask, offer: _Offer, room: _Room, jobs: Sequence[TrainingJob]) -> None:
+    def __init__(self, task: LearningTask, offer: _Offer, jobs: Sequence[TrainingJob]) -> None:
         assert offer.module is not None
-        if offer.lanes is None:
-            offer.lanes = offer.module.lanes()
-        self.task, self.module, self.lanes, self.room, self.jobs = task, offer.module, offer.lanes, room, jobs
-        for job, optimizer in zip(jobs, room.optimizers, strict=False):
+        self.task, self.module, self.jobs = task, offer.module, jobs
+        self.lanes, self.room = offer.lanes_for(task, len(jobs))
+        for job, optimizer in zip(jobs, self.room.optimizers, strict=False):
             state = np.zeros(task.num_state, dtype=np.float32) if job.optimizer_state is None else job.optimizer_state
             optimizer.load([job.parameters], state)
         constant = task.optimizer.learning_rate
@@ -136,7 +178,7 @@ class _Training:
         ]
         self.bases = [
             optimizer.parameters.clone() if job.proximal_weight else None
-            for job, optimizer in zip(jobs, room.optimizers, strict=False)
+            for job, optimizer in zip(jobs, self.room.optimizers, strict=False)
         ]
         self.gradient_norms: list[float | None] = [None] * len(jobs)
 
@@ -193,3 +235,24 @@ class _Training:
         state = None if job.optimizer_state is None else optimizer.state()
         parameters = optimizer.parameters.numpy().copy()
         return TrainingOutput.of(job, parameters, first_loss, state, self.gradient_norms[lane])
+
+
+def _evaluate_lanes(chunk: Chunk) -> Sequence[Output]:
+    jobs = [job for job in chunk.jobs if isinstance(job, EvaluationJob)]
+    if len(jobs) < _FEWEST_JOBS:
+        return evaluate(chunk)
+    task, offer = chunk.family.task, _offer(chunk.family.task)
+    assert offer.module is not None
+    module = offer.module
+    lanes, room = offer.lanes_for(task, len(jobs))
+    for job, row in zip(jobs, room.parameters, strict=False):
+        np.copyto(row.numpy(), job.parameters)
+    samples = [job.samples for job in jobs if job.samples is not None]
+    lots = [torch.tensor(own) for own in samples]
+    inputs = kept_inputs(task).get(samples, lambda: module.lane_inputs(task.test_inputs, lots))
+    sizes, labels = [len(lot) for lot in lots], task.test_labels[torch.cat(lots)]
+    scores = lanes.scores(room.parameters[: len(jobs)], inputs)
+    parts = (
+        torch.split(tensor, sizes) for tensor in (sample_losses(scores, labels), scores.argmax(-1) == labels, labels)
+    )
+    return [evaluation_output(task, [loss], [hit], own) for loss, hit, own in zip(*parts, strict=True)]

@@ -47,7 +47,7 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
     """Return the output of a job that brings the state of its optimiser, with the state after it."""
     task, descent = job.task, job.task.descent
     assert job.optimizer_state is not None and job.learning_rates is not None
-    model = task.load(job.parameters).train()
+    model = task.load(job.parameters)
     descent.load([job.parameters[run] for run in task.trained], job.optimizer_state)
     base = descent.parameters.clone() if job.proximal_weight else None
     held = task.trained_is_exchanged
@@ -80,7 +80,7 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
 def gradient_of(job: GradientJob) -> GradientOutput:
     """Return the gradient of a minibatch's mean loss at the job's parameters."""
     task = job.task
-    model = task.load(job.parameters).train()
+    model = task.load(job.parameters)
     (batch,) = _batches(job)
     with _luck(task, job.torch_seed, job.step):
         loss = mean_loss(forward(model, task.train_inputs[batch], job), task.train_labels[batch])
