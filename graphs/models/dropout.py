@@ -7,6 +7,7 @@ small graph network. Here a draw of 64 bits serves four entries; p is therefore 
 Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014; the bits are our choice.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -46,8 +47,22 @@ class Dropout(nn.Module):
         num_entries = shape.numel()
         words = torch.empty(-(-num_entries // _PER_WORD), dtype=torch.int64)
         words.random_(-(2**63), None, generator=generator)
-        keep = words.view(torch.int16)[:num_entries] >= self.num_dropped_levels - _LEVELS // 2
-        return keep.to(torch.float32).mul_(1.0 / (1.0 - self.p)).view(shape)
+        return self._factors(words)[:num_entries].view(shape)
+
+    def factors_of_lanes(self, num_entries: Sequence[int], generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """Return the factors of several tensors one after another, (sum of num_entries,), each from its own generator.
+
+        `num_entries` : their sizes, multiples of 4.
+        """
+        num_words = [size // _PER_WORD for size in num_entries]
+        words = torch.empty(sum(num_words), dtype=torch.int64)
+        for part, generator in zip(torch.split(words, num_words), generators, strict=True):
+            part.random_(-(2**63), None, generator=generator)
+        return self._factors(words)
+
+    def _factors(self, words: torch.Tensor) -> torch.Tensor:
+        keep = words.view(torch.int16) >= self.num_dropped_levels - _LEVELS // 2
+        return keep.to(torch.float32).mul_(1.0 / (1.0 - self.p))
 
     def extra_repr(self) -> str:
         """Return what `print` shows of it."""

@@ -86,7 +86,10 @@ class GcnNetwork(GraphModule):
 
 
 class GcnConvolution(nn.Module):
-    """One layer: (N, width_in) to (N, width); the bias starts at zero.
+    """One layer: (N, width_in) to (N, width).
+
+    It starts without bias and uniform with a bound of sqrt(6 / (width_in + width)) (Glorot and Bengio, 2010), as in the
+    source: features can be many and small, and a bound of 1 / sqrt(width_in) would make learning slow.
 
     It is PyTorch Geometric's `GCNConv`, but an edge of the data from a node to itself counts besides the one of I.
     """
@@ -94,6 +97,7 @@ class GcnConvolution(nn.Module):
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width_in, width, bias=False)
+        nn.init.xavier_uniform_(self.linear.weight)
         self.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, x: torch.Tensor, adjacency: Adjacency) -> torch.Tensor:

@@ -7,16 +7,20 @@ Sources: Xu et al., "How powerful are graph neural networks?", 2019, equation 4.
 after each of them.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from pydantic import Field, PositiveInt
 from torch import nn
 from torch.nn import functional
 
 from graphs.adjacency import Adjacency
-from graphs.batch import Batch
+from graphs.batch import Batch, GraphStore
+from graphs.lane_batch import LaneBatch
+from graphs.lanes import FEWEST_LANES, NetworkLanes, layers_obstacle, most_lanes
 from graphs.models.architecture import FlopArray, GraphModelPart, Sizes
 from graphs.models.shape import GraphShape
 from graphs.models.skeleton import HEADS, GraphModule
@@ -54,6 +58,31 @@ class GinNetwork(GraphModule):
         super().__init__(shape, settings.width, settings.dropout)
         self.convs = nn.ModuleList(GinConvolution(self.width, self.width) for _ in range(settings.num_layers))
         self.add_heads()
+
+    def lane_obstacle(self, inputs: Any, batch_width: int) -> str:
+        """Return why jobs are computed one at a time; see `LaneModule`."""
+        if not isinstance(inputs, GraphStore):
+            return "nodes of one graph are computed one job at a time"
+        if self.most_lanes(inputs, batch_width) < FEWEST_LANES:
+            return "minibatches of this size and width fill the cache: they are as fast one job at a time"
+        return layers_obstacle(self, self.width)
+
+    def most_lanes(self, inputs: Any, batch_width: int) -> int:
+        """Return how many lanes a pass should have; see `LaneModule`."""
+        return most_lanes(inputs.mean_nodes * batch_width, self.width) if isinstance(inputs, GraphStore) else 1
+
+    def lane_family(self, inputs: GraphStore, samples: npt.NDArray[np.int64]) -> str | None:
+        """Return an empty word: lanes have nothing to share. None for graphs of several domains; see `LaneModule`."""
+        domains = inputs.domain_of.numpy()[samples]
+        return "" if (domains == domains[0]).all() else None
+
+    def lane_inputs(self, inputs: GraphStore, lots: Sequence[torch.Tensor]) -> LaneBatch:
+        """Return the graphs of all lanes; see `LaneModule`."""
+        return LaneBatch.of(inputs, lots)
+
+    def lanes(self) -> NetworkLanes:
+        """Return lanes of the network; see `LaneModule`."""
+        return NetworkLanes(self)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return the logits; see `GraphArchitecture`."""

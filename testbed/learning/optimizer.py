@@ -75,13 +75,19 @@ class FlatOptimizer:
 
     Attributes
     ----------
-    parameters, gradient : (num_trained,) float32 tensors; write the gradient, then `step`.
+    parameters, gradient : (num_trained,) float32 tensors, the caller's if given; write the gradient, then `step`.
     """
 
-    def __init__(self, settings: OptimizerSettings, num_trained: int) -> None:
+    def __init__(
+        self,
+        settings: OptimizerSettings,
+        num_trained: int,
+        parameters: torch.Tensor | None = None,
+        gradient: torch.Tensor | None = None,
+    ) -> None:
         self.settings = settings
-        self.parameters = torch.zeros(num_trained)
-        self.gradient = torch.zeros(num_trained)
+        self.parameters = torch.zeros(num_trained) if parameters is None else parameters
+        self.gradient = torch.zeros(num_trained) if gradient is None else gradient
         self._state = torch.zeros(settings.num_state(num_trained))
         moments = [self._state[:num_trained], self._state[num_trained : 2 * num_trained]]
         num_held = int(settings.momentum > 0) if settings.kind == "sgd" else 2

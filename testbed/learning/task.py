@@ -102,10 +102,11 @@ class LearningTask:
         # A copy, because PyTorch aligns its own memory: the bits of a product can depend on the alignment.
         self.test_inputs: Any = _own_tensor(data.test_inputs)
         self.test_labels = torch.tensor(data.test_labels)
-        self.model = copy.deepcopy(model).float()
+        self.model = copy.deepcopy(model).float().train()
         self._travelling = dict(_travelling_tensors(self.model))
         self._staying = [(buffer, buffer.clone()) for buffer in _staying_buffers(self.model)]
         self.layout = Layout([(name, tuple(tensor.shape)) for name, tensor in self._travelling.items()])
+        self._sizes = [tensor.numel() for tensor in self._travelling.values()]
         self.trainable = tuple(name for name, tensor in self._travelling.items() if tensor.requires_grad)
         self._initial = self.unload()
         self.local = tuple(local)
@@ -150,16 +151,17 @@ class LearningTask:
     @property
     def num_state(self) -> int:
         """The length of the optimiser's state."""
-        return self.optimizer.num_state(self._num_trained)
+        return self.optimizer.num_state(self.num_trained)
 
     @property
-    def _num_trained(self) -> int:
+    def num_trained(self) -> int:
+        """How many entries of a state training changes by gradient."""
         return sum(run.stop - run.start for run in self.trained)
 
     @cached_property
     def descent(self) -> FlatOptimizer:
         """The optimiser of jobs that bring a state, with room for one vector: whoever steps loads it first."""
-        return FlatOptimizer(self.optimizer, self._num_trained)
+        return FlatOptimizer(self.optimizer, self.num_trained)
 
     @property
     def trainable_tensors(self) -> list[torch.Tensor]:
@@ -182,18 +184,22 @@ class LearningTask:
             raise ValueError("a module of another architecture than the task's")
         return np.concatenate([tensor.detach().float().reshape(-1).numpy() for tensor in tensors.values()])
 
-    def load(self, state: State) -> nn.Module:
+    def load(self, state: State, *, training: bool = True) -> nn.Module:
         """Return the template with `state : (num_entries,)` loaded; valid until the next load.
 
         What does not travel (integer counters) is set back, so that a result never depends on an earlier one.
+        `training` : whether it is in training mode, else in evaluation mode.
         """
         with torch.no_grad():
-            flat = torch.tensor(state)  # a copy: PyTorch refuses to look at read-only arrays
-            for slot, tensor in zip(self.layout, self._travelling.values(), strict=True):
-                tensor.copy_(flat[slot.start : slot.stop].view(slot.shape))
+            pieces = torch.split(
+                torch.tensor(state), self._sizes
+            )  # a copy: PyTorch refuses to look at read-only arrays
+            for piece, tensor in zip(pieces, self._travelling.values(), strict=True):
+                tensor.copy_(piece.view(tensor.shape))
             for buffer, initial in self._staying:
                 buffer.copy_(initial)
-        return self.model
+        # To change the mode means to visit every module, which takes as long as a forward of a small one.
+        return self.model if self.model.training == training else self.model.train(training)
 
     def unload(self) -> State:
         """Return the state now in the template as a new vector, (num_entries,)."""

@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -150,3 +152,10 @@ def test_ranges_follow_one_another(pieces: list[tuple[int, int]]) -> None:
     assert numbers.tolist() == [start + k for start, length in pieces for k in range(length)]
     assert owners.tolist() == [place for place, (_, length) in enumerate(pieces) for _ in range(length)]
     assert begins.tolist() == np.cumsum([0, *(length for _, length in pieces)])[:-1].tolist()
+
+
+def test_batches_and_networks_do_not_load_pytorch_geometric() -> None:
+    """Loading it takes seconds, and only who asks for its form of a graph needs it."""
+    modules = "graphs.batch, graphs.node_store, graphs.models.gin, graphs.models.gcn, graphs.models.fedstar_gin"
+    code = f"import sys, {modules}; sys.exit('torch_geometric' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

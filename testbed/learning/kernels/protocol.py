@@ -206,7 +206,7 @@ class EvaluationJob:
     task : what is evaluated.
     version : the global version, for the record.
     parameters : (num_entries,) float32, made read-only.
-    samples : (num_samples,) int64, at least one, indices into the test set; None: all of it.
+    samples : (num_samples,) int64, at least one, indices into the test set, made read-only; None: all of it.
     """
 
     task: LearningTask
@@ -216,8 +216,10 @@ class EvaluationJob:
 
     def __post_init__(self) -> None:
         _frozen_state(self.task, self.parameters)
-        if self.samples is not None and len(self.samples) == 0:
-            raise ValueError("an evaluation needs a sample")
+        if self.samples is not None:
+            if len(self.samples) == 0:
+                raise ValueError("an evaluation needs a sample")
+            self.samples.setflags(write=False)
 
     @property
     def num_samples(self) -> int:

@@ -26,7 +26,7 @@ from testbed.learning.task import LearningTask
 from testbed.learning.torch_seed import seeded
 from testbed.streams import Purpose, stream
 
-__all__ = ["forward", "gradient_of", "train_with_state"]
+__all__ = ["forward", "gradient_of", "luck_seed", "train_with_state"]
 
 
 def forward(model: nn.Module, inputs: Any, job: TrainingJob | GradientJob) -> Any:
@@ -47,7 +47,7 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
     """Return the output of a job that brings the state of its optimiser, with the state after it."""
     task, descent = job.task, job.task.descent
     assert job.optimizer_state is not None and job.learning_rates is not None
-    model = task.load(job.parameters).train()
+    model = task.load(job.parameters)
     descent.load([job.parameters[run] for run in task.trained], job.optimizer_state)
     base = descent.parameters.clone() if job.proximal_weight else None
     held = task.trained_is_exchanged
@@ -80,7 +80,7 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
 def gradient_of(job: GradientJob) -> GradientOutput:
     """Return the gradient of a minibatch's mean loss at the job's parameters."""
     task = job.task
-    model = task.load(job.parameters).train()
+    model = task.load(job.parameters)
     (batch,) = _batches(job)
     with _luck(task, job.torch_seed, job.step):
         loss = mean_loss(forward(model, task.train_inputs[batch], job), task.train_labels[batch])
@@ -118,4 +118,9 @@ def _luck(task: LearningTask, torch_seed: int, step: int) -> AbstractContextMana
     """Return the scope of a forward; the global generator is only entered where it would be drawn from."""
     if not task.traits.draws:
         return nullcontext()
-    return seeded(int(stream(torch_seed, Purpose.TRAIN, step).integers(2**63)))
+    return seeded(luck_seed(torch_seed, step))
+
+
+def luck_seed(torch_seed: int, step: int) -> int:
+    """Return what seeds the forward of a step of a job whose optimiser has a state."""
+    return int(stream(torch_seed, Purpose.TRAIN, step).integers(2**63))
