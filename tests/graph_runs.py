@@ -47,7 +47,9 @@ def graph_experiment(
 
     `method` : settings of the algorithm `kind`. `module` : a module of one's own instead of the scenario's model.
     """
-    scenario = Scenario.load(SCENARIO).set("algorithm.kind", kind)
+    scenario = Scenario.load(SCENARIO).set(
+        "algorithm", {"kind": kind}
+    )  # without the scenario's own settings of methods
     changes = SMALL | {key.replace("__", "."): value for key, value in settings.items()}
     changes |= {f"algorithm.{key}": value for key, value in (method or {}).items()}
     for key, value in changes.items():

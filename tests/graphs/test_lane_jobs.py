@@ -176,7 +176,8 @@ def test_a_run_has_the_same_rows_under_both_kernels(num_clients: int) -> None:
     assert batched.meta["status"] == "done", batched.meta
     assert set(serial.tables) == set(batched.tables)
     for name, table in serial.tables.items():
-        assert name == "chunk" or table.equals(batched.tables[name]), name
+        # As text: what is not a number is not equal to itself.
+        assert name == "chunk" or repr(table.to_pydict()) == repr(batched.tables[name].to_pydict()), name
     families = set(batched.column("chunk", "family"))
     assert any("/train/lanes" in family for family in families)
     assert any("/evaluate/lanes" in family for family in families)

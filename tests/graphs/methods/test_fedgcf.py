@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fedgcf_runs import ONE_DOMAIN, finished, graph_experiment, graph_scenario, models_by_version, rows
+from personal import SPLIT
 from small import small_experiment
 
 from testbed.errors import RequestError
@@ -250,7 +251,7 @@ def test_a_share_that_is_learnt_needs_graphs_to_validate_with(ratio: str) -> Non
 
 @pytest.mark.parametrize("method", ["fedgcf", "cfl-oracle"])
 def test_data_without_graphs_are_refused(method: str) -> None:
-    experiment = small_experiment(algorithm__kind=method)
+    experiment = small_experiment(algorithm__kind=method, data__client_split=SPLIT)
     with pytest.raises(RequestError, match=f"the method {method} compares clients by their graphs"):
         experiment.run()
 
