@@ -99,6 +99,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "algorithms.federated.fedavg:Fedavg",
             "everybody over TDMA or OFDMA, or a selection, synchronous (McMahan et al., AISTATS 2017)",
         ),
+        "local-only": (
+            "algorithms.federated.local_only:LocalOnly",
+            "everybody trains alone and nothing is sent (the self-train of Xie et al., NeurIPS 2021)",
+        ),
     },
     "compensation": {
         "blend": (

@@ -4,6 +4,7 @@ Graphs of one or several data sets ("domains") stand one after another, those of
 node features and its own classes: class 0 of one has nothing to do with class 0 of another.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +33,8 @@ class GraphSet:
     edge_offsets : (num_graphs + 1,) int64; likewise its directed edges, perhaps none.
     edges : (2, num_edges) int64, source and target of every directed edge, nodes counted from 0 within their graph; an
         undirected edge stands in both directions.
-    features : for each domain a float32 matrix (nodes of the domain, width), rows in the order of its graphs.
+    features : for each domain a finite float32 matrix (nodes of the domain, width), rows in the order of its graphs;
+        the width is at least 1.
     labels : (num_graphs,) int64, 0 to num_classes[domain] - 1.
     num_classes : for each domain its number of classes, whether or not all occur.
     sources : SHA-256 in hexadecimal of each file the graphs came from, by file name.
@@ -87,7 +89,30 @@ class GraphSet:
         first = self.node_offsets[np.searchsorted(self.domain_of, domain)]
         return self.features[domain][self.node_offsets[graph] - first : self.node_offsets[graph + 1] - first]
 
+    def digest(self) -> str:
+        """Return the SHA-256 in hexadecimal of the graphs, whatever their name and source."""
+        digest = hashlib.sha256(str(self.num_classes).encode())
+        arrays: tuple[npt.NDArray[Any], ...] = (
+            self.domain_of,
+            self.node_offsets,
+            self.edge_offsets,
+            self.edges,
+            self.labels,
+            *self.features,
+        )
+        for array in arrays:
+            digest.update(str(array.shape).encode())
+            # Little-endian, so that every machine gives the same graphs the same name.
+            digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data)
+        return digest.hexdigest()
+
     def _check(self) -> None:
+        self._check_shapes()
+        self._check_edges()
+        for domain in range(len(self.domains)):
+            self._check_domain(domain)
+
+    def _check_shapes(self) -> None:
         graphs, domains = len(self.labels), len(self.domains)
         whole = (self.domain_of, self.node_offsets, self.edge_offsets, self.edges, self.labels)
         if any(array.dtype != np.int64 for array in whole) or any(m.dtype != np.float32 for m in self.features):
@@ -101,23 +126,27 @@ class GraphSet:
             raise self._refusal(f"the arrays do not describe {graphs} graphs")
         if self.node_offsets[0] != 0 or (self.num_nodes < 1).any():
             raise self._refusal("every graph needs at least one node")
-        if self.edge_offsets[0] != 0 or (self.num_edges < 0).any():
-            raise self._refusal("edge_offsets must start at 0 and never decrease")
         if (np.diff(self.domain_of) < 0).any() or not 0 <= self.domain_of[0] <= self.domain_of[-1] < domains:
             raise self._refusal(f"domain_of must go from 0 to {domains - 1} and never decrease")
+
+    def _check_edges(self) -> None:
+        if self.edge_offsets[0] != 0 or (self.num_edges < 0).any():
+            raise self._refusal("edge_offsets must start at 0 and never decrease")
         if self.edges.size and not (
             self.edges.min() >= 0 and (self.edges < np.repeat(self.num_nodes, self.num_edges)).all()
         ):
             raise self._refusal("an edge has an end that is no node of its graph")
-        for domain, (name, matrix, classes) in enumerate(
-            zip(self.domains, self.features, self.num_classes, strict=True)
-        ):
-            of_domain = self.domain_of == domain
-            nodes = int(self.num_nodes[of_domain].sum())
-            if matrix.ndim != 2 or len(matrix) != nodes:
-                raise self._refusal(f"{name} has {nodes} nodes and features of shape {matrix.shape}")
-            if of_domain.any() and not 0 <= self.labels[of_domain].min() <= self.labels[of_domain].max() < classes:
-                raise self._refusal(f"labels of {name} must be 0 to {classes - 1}")
+
+    def _check_domain(self, domain: int) -> None:
+        name, matrix, classes = self.domains[domain], self.features[domain], self.num_classes[domain]
+        of_domain = self.domain_of == domain
+        nodes = int(self.num_nodes[of_domain].sum())
+        if matrix.ndim != 2 or len(matrix) != nodes or matrix.shape[1] < 1:
+            raise self._refusal(f"{name} has {nodes} nodes and features of shape {matrix.shape}")
+        if not np.isfinite(matrix).all():
+            raise self._refusal(f"{name} has a feature that is no finite number")
+        if of_domain.any() and not 0 <= self.labels[of_domain].min() <= self.labels[of_domain].max() < classes:
+            raise self._refusal(f"labels of {name} must be 0 to {classes - 1}")
 
     def _refusal(self, reason: str) -> RequestError:
         return RequestError(f"data set {self.name!r}: {reason}")

@@ -201,6 +201,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "testbed.learning.partition.shards:ShardsPartition",
             "label-sorted data cut into shards, so many to each at random (McMahan et al. 2017)",
         ),
+        "stratified": (
+            "testbed.learning.partition.stratified:StratifiedPartition",
+            "a random, equal share with every class in proportion for everybody (our choice)",
+        ),
     },
     "placement": {
         "inline": (
@@ -216,6 +220,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "cocodc": (
             "testbed.reproductions.cocodc:REPRODUCTION",
             "cross-region training with overlap, delay compensation and adaptive transmission (Zhu et al., 2025)",
+        ),
+        "fedgcf": (
+            "testbed.reproductions.fedgcf:REPRODUCTION",
+            "federated graph learning with fused structural and node models (Gao et al., 2024)",
         ),
     },
     "scenario": {
@@ -246,6 +254,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "cocodc-outage": (
             "testbed.scenarios:cocodc-outage.toml",
             "as cocodc, on links of measured variation, one of which fails for two minutes (data folder)",
+        ),
+        "fedgcf": (
+            "testbed.scenarios:fedgcf.toml",
+            "nine clients with graphs, unequal classes; FedGCF, GCFL, IFCA, FedStar, FedAvg, local training",
         ),
     },
     "slowdown": {

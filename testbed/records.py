@@ -54,8 +54,12 @@ SPAN = Schema.of(
     "span",
     "What an entity was doing, when, and what released it.",
     span_id=("int", "number of this span within the run"),
-    entity=("str", "who: device-7, group-2 (queueing for the uplink), uplink, downlink, server"),
-    kind=("str", "what: compute, queue, absent, wait, transmit"),
+    entity=(
+        "str",
+        "who: device-7, group-2 (queueing for the uplink), uplink, downlink, server; between regions device-1 (the "
+        "region of that number), collective (all who take part in one), wan-eu-asia (flows from the one to the other)",
+    ),
+    kind=("str", "what: compute, queue, absent, wait, transmit; between regions also stall and all-reduce"),
     start_s=("float", "simulated time at which it started [s]"),
     end_s=("float", "simulated time at which it ended [s]"),
     cause_id=("int", "the span whose end released this one; -1 for none"),

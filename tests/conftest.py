@@ -1,11 +1,13 @@
 """Fixtures of all tests: few and boring."""
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from data_sets import data_folder_with
 from hypothesis import settings
+from left_behind import nothing_left_behind
 
 # How long an example takes says how busy the machine is, and nothing about the law.
 settings.register_profile("laws", deadline=None)
@@ -13,17 +15,14 @@ settings.load_profile("laws")
 
 
 @pytest.fixture(autouse=True)
-def torch_one_thread() -> None:
+def process_as_found() -> Iterator[None]:
     # As in a run: the bits of a result depend on the number of threads.
     torch.set_num_threads(1)
+    with nothing_left_behind():
+        yield
 
 
 @pytest.fixture
 def data_dir(request: pytest.FixtureRequest) -> Path:
     """The data folder. Parametrised with the name of a set (indirect), it skips where that set is missing."""
-    shared = Path(__file__).resolve().parents[1] / "../shared/data"
-    folder = Path(os.environ.get("AIRWAN_DATA", shared)).resolve()
-    name = getattr(request, "param", "")
-    if not (folder / name).is_dir():
-        pytest.skip(f"the data set {name!r} is missing: no folder {folder / name}")
-    return folder
+    return data_folder_with(getattr(request, "param", ""))

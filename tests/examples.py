@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from graphs.models.architecture import GraphArchitecture
 from testbed import catalogue
 from testbed.settings import component
 
-__all__ = ["EXAMPLES", "Example", "examples"]
+__all__ = ["EXAMPLES", "Example", "examples", "takes_graphs"]
 
 # 3 blocks of 400 links: Rayleigh fades, scaled to unit mean power.
 TRACE = str(Path(__file__).parent / "channels" / "fades.csv")
@@ -76,6 +77,21 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "fedprox": [{}, {"proximal_weight": 1, "deadline_s": 5}],
         "fedbuff": [{}, {"buffer_size": 3, "server_learning_rate": 0.5, "discount": "constant"}],
         "fedga": [{}, {"scheduler": "best-of-starts", "grouping": {"kind": "tier", "num_groups": 3}}],
+        "fedgcf": [
+            {},
+            {
+                "clustering": "random",
+                "num_clusters": 2,
+                "node_selection": "random",
+                "node_every": 2,
+                "similarity": "models",
+                "fusion_ratio": "epsilon-greedy",
+                "ratio_per": "federation",
+                "fuse": "client",
+                "access": "tdma",
+                "server_flop_per_s": "1 GFLOP/s",
+            },
+        ],
         "fedsa": [{}, {"num_arrivals": 2}],
         "tifl-sync": [{}, {"odds": "rank", "interval_rounds": 1, "credits": 1, "num_clients": 2}],
     },
@@ -137,6 +153,9 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
     },
     "dataset": {
         "cifar10": [{"num_train": 500, "num_test": 100}],
+        "graph-collection": [{"names": ["MUTAG", "PTC_MR"]}, {"collection": "mix-small"}],
+        "planetoid": [{}, {"name": "citeseer"}],
+        "tu-dataset": [{"name": "MUTAG"}, {"name": "ENZYMES", "node_attributes": True, "max_degree": 5}],
         "fashion-mnist": [{"num_train": 500, "num_test": 100}],
         "mnist": [{"num_train": 500, "num_test": 100}],
         "pydoc-topics": [{}, {"tokenizer": "byte", "context": 32, "stride": 40, "max_test_windows": 10}],
@@ -163,6 +182,11 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "rician": [{"k_factor_db": 6}],
         "trace": [{"path": TRACE, "on_end": "wrap"}],
     },
+    "fusion-ratio": {
+        "bandit": [{}, {"arms": [0.25, 0.5, 0.75], "coarse": [0.5], "window": 4, "traffic_penalty": 0.5}],
+        "epsilon-greedy": [{}, {"trial_probability": 1}],
+        "fixed": [{}, {"share": 1}],
+    },
     "grouping": {
         "anti-kmeans": [{"num_groups": 1}, {"num_groups": 3}],
         "communication-aware": [{"num_groups": 1}, {"num_groups": 3}],
@@ -176,8 +200,17 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "tier-width": [{}, {"xi": 0}, {"xi": 1}],
     },
     "model": {
+        "fedstar-gin": [{"width": 8, "num_layers": 2}],
+        "gcn": [{"width": 8}, {"width": 8, "num_layers": 3, "share": "convolutions"}, {"width": 8, "share": "body"}],
+        "gin": [{"width": 8, "num_layers": 2}, {"share": "all", "dropout": 0}],
         "gpt": [{"width": 16, "num_blocks": 2}, {"width": 16, "num_heads": 2, "tie_weights": True}],
         "mlp": [{"hidden": [16]}, {"hidden": [17, 9]}],
+    },
+    "node-selection": {
+        "betweenness": [{}, {"fraction": 1}],
+        "medoid": [{}, {"fraction": 0.1}],
+        "random": [{}, {"fraction": 0.9}],
+        "similar-paths": [{}, {"fraction": 0.1}, {"fraction": 1}],
     },
     "noise": {"per-symbol": [{"energy_j_per_use": "2 mJ"}], "total": [{"energy_j": 1}, {"energy_j": 0}]},
     "outer-optimizer": {
@@ -188,6 +221,15 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
     },
     "partition": {
         "dirichlet": [{"alpha": 0.1}, {"alpha": 5, "min_samples": 4}],
+        "domains": [
+            {},
+            {"clients_per_domain": [1, 2, 3], "within": {"kind": "graph-structure", "mix": 0}},
+            {"clients_per_domain": 2, "graphs_per_client": 5, "within": "iid"},
+        ],
+        "gcfl": [{}, {"chunk_size": 3}],
+        "graph-size": [{}, {"mix": 0.5}],
+        "graph-structure": [{}, {"score": "mean-degree", "mix": 0}],
+        "louvain": [{}, {"resolution": 2}],
         "pathological": [{"classes_per_client": 1}, {"classes_per_client": 3}],
         "quantity-skew": [{"sigma": 0}, {"sigma": 1.5, "min_samples": 4}],
         "shards": [{"shards_per_client": 1}, {"shards_per_client": 2}],
@@ -236,6 +278,14 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "listed": [{"by_device": [1, 1.5, 4]}],
         "pareto": [{"shape": 1.2, "cap": 30}],
         "uniform": [{"low": 1, "high": 10}],
+    },
+    "structure": {
+        "anonymous-walks": [{"num_walks": 400}, {"walk_length": 2, "num_walks": 400}],
+        "degree": [{}, {"num_bins": 3}],
+        "dse": [{}, {"num_degrees": 2}],
+        "rwse": [{}, {"num_steps": 3}],
+        "rwse-dse": [{}, {"num_steps": 5, "num_degrees": 4}],
+        "spectral": [{}, {"form": "heat-trace"}],
     },
     "tokenizer": {"bpe": [{"vocab_size": 280}]},
     "topology": {
@@ -313,3 +363,8 @@ def examples(kind: str) -> list[Example]:
     """Return at least one example of every part of a kind that is registered, whoever brought it."""
     given = EXAMPLES.get(kind, {})
     return [Example(kind, name, table) for name in catalogue.entries(kind) for table in given.get(name, [{}])]
+
+
+def takes_graphs(model: Example) -> bool:
+    """Return whether the samples of a model are graphs; those of others are images or windows of tokens."""
+    return isinstance(model.build(), GraphArchitecture)

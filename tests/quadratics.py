@@ -152,11 +152,11 @@ def replay(
     changes: dict[str, Any] | None = None,
 ) -> Replay:
     """Run a method on known functions and return what it published."""
-    Descent.step = staticmethod(step)  # type: ignore[assignment]
     overrides = list((changes or {}).items())
     scenario = resolve(document(algorithm, steps, num_regions), overrides)
     with pytest.MonkeyPatch.context() as patch:  # the catalogue of this process must not keep what tests add
         patch.setattr(catalogue, "_registered", dict(catalogue._registered))
+        patch.setattr(Descent, "step", staticmethod(step))
         catalogue.register("kernel", "descent", "gradient descent on known functions (tests)")(Descent)
         experiment = prepare(scenario, 0, samples(), model=FourParameters(start), kernel="descent")
         played = Replay(experiment)

@@ -9,28 +9,28 @@ Absence: a member that is away at the broadcast sits the round out; one that lea
 is a row of `participation`. A member that is there and not chosen is not left out and has no row.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
 import numpy as np
-import simpy
 
 from algorithms.grouping.problem import Grouping, GroupingProblem
 from algorithms.schedules.magic_mirror import RoundTimes
 from algorithms.worlds.algorithm import Algorithm
 from algorithms.worlds.group import Group
+from algorithms.worlds.local_work import LocalWork
 from algorithms.worlds.release import Releases
-from algorithms.worlds.round import Base, Results, Trained
+from algorithms.worlds.round import Base
 from algorithms.worlds.rows import AGGREGATION, CLIENT, GROUP, MEMBERSHIP, PARTICIPATION
-from algorithms.worlds.server import Server
+from algorithms.worlds.server import ModelVector, Server
 from algorithms.worlds.settings import FederationSettings
 from algorithms.worlds.uploads import Uploads
 from channels.cell import Cell
-from channels.downlink import Deliveries
 from testbed.devices.availability import Absences
 from testbed.devices.fleet import Fleet
+from testbed.errors import RequestError
 from testbed.layout import FloatArray
+from testbed.learning.evaluation import NO_MODELS
 from testbed.learning.metrics import client_accuracies
 from testbed.learning.workload import Workload
 from testbed.records import NO_CAUSE, TRAINING
@@ -45,7 +45,7 @@ FLOAT32_BITS = 32
 Choice: TypeAlias = Callable[[tuple[int, ...]], Sequence[int]]
 
 
-class Federation(Uploads):
+class Federation(Uploads, LocalWork):
     """The world of a server and its clients; groups are numbered, a client's id is its device's."""
 
     Settings: ClassVar = FederationSettings
@@ -54,6 +54,11 @@ class Federation(Uploads):
         self.simulation = simulation
         self.workload = workload
         self.algorithm: Algorithm = settings.algorithm
+        if getattr(self.algorithm, "has_own_models", False) and workload.splits is None:
+            raise RequestError(
+                f"algorithm {settings.algorithm.kind}: clients have models of their own, so each must be tested on "
+                f"samples of its own, and {workload.data.name!r} has one test set for all: set data.client_split"
+            )
         devices, channel = settings.devices, settings.channel
         self.absences = Absences(
             settings.availability, settings.fault, devices.count, simulation.stream, simulation.horizon_s
@@ -119,10 +124,22 @@ class Federation(Uploads):
         gone = self.absences.is_gone_for_good
         return not self.simulation.finished and not all(gone(client, now_s) for client in group.members)
 
-    def broadcast(self, group: Group, choose: Choice | None = None) -> Process:
+    def broadcast(
+        self,
+        group: Group,
+        choose: Choice | None = None,
+        *,
+        models: Mapping[int, ModelVector] = NO_MODELS,
+        num_models: int = 1,
+        extra_bits: float = 0.0,
+    ) -> Process:
         """Send the current global model to members who are there (waiting for the first); return the `Base`.
 
         `choose` is given those who are there and returns whom to ask, in the order of delivery; None asks them all.
+        `models` : client -> the model to send it instead, (num_entries,). Sent to all at once, each model that is not
+        the same array as another is one payload.
+        `num_models` : how many models each member is sent, of which `models` or the global one is what it starts from.
+        `extra_bits` : what goes with them [bit].
         """
         cause_id: int = yield from self._wait_for_somebody(group)
         present = tuple(c for c in group.members if self._is_here(c))
@@ -133,37 +150,21 @@ class Federation(Uploads):
         version, vector = self.server.version, self.server.vector
         arrivals: dict[int, int] = dict.fromkeys(asked, cause_id)
         if not self.one_by_one:
-            deliveries = yield from self.cell.send_down(asked, self.payload_bits, cause_id)
+            num_sent = max(num_models, len({id(models.get(client, vector)) for client in asked}))
+            together_bits = num_sent * self.payload_bits + extra_bits
+            deliveries = yield from self.cell.send_down(asked, together_bits, cause_id)
             arrivals = {client: span_id for client, (span_id, _) in deliveries.items()}
-        return Base(group, version, vector, arrivals, cause_id)
+        meant = {client: models[client] for client in asked if client in models}
+        return Base(group, version, vector, arrivals, cause_id, meant, num_models * self.payload_bits + extra_bits)
 
-    def train(
-        self, base: Base, deadline_s: float | None = None, *, proximal_weight: float = 0.0, partial_work: bool = False
-    ) -> Process:
-        """Train `base` on everyone who received it; return the `Results` once the slowest is ready.
-
-        `deadline_s` : those not ready that long after the start are given up for this round [s]; None waits.
-        `partial_work` : they stop then, and what counts is the whole steps they have done; without one they are late.
-        `proximal_weight` : mu of the local objective, F_i(w) + mu / 2 ||w - base||^2.
-        """
-        give_up_s = math.inf if deadline_s is None else self.simulation.now_s + deadline_s
-        members = []
-        for client in base.arrivals:
-            work = self._train_member(base, client, give_up_s, proximal_weight, partial_work)
-            members.append(self.simulation.start(work, f"device-{client}"))
-        trained: list[Trained] = []
-        last_s, cause_id = -math.inf, NO_CAUSE
-        for member in members:
-            result: Trained = yield member
-            if result.ready_s > last_s:
-                last_s, cause_id = result.ready_s, result.span_id
-            if result.outcome in ("completed", "partial"):
-                trained.append(result)
-            else:
-                self._left_out(base.group, [result.client], result.outcome, result.ready_s)
-        if cause_id == NO_CAUSE:  # the last, or everybody, did not even get the model in time
-            cause_id = self._releases.catch_up(base.group, base.cause_id)
-        return Results(base, tuple(trained), cause_id)
+    def stay_apart(self, group: Group) -> Process:
+        """Return the `Base` of a round for which nothing is sent: members who are there go on with their own models."""
+        cause_id: int = yield from self._wait_for_somebody(group)
+        present = tuple(client for client in group.members if self._is_here(client))
+        self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
+        own = {client: self.server.models.get(client, self.server.vector) for client in present}
+        arrivals = dict.fromkeys(present, cause_id)
+        return Base(group, self.server.version, self.server.vector, arrivals, cause_id, own, bits=0.0)
 
     def train_and_upload(self, base: Base, order: Sequence[int]) -> Process:
         """Train `base` on everyone who received it and let them upload in `order`, over TDMA, in a pipeline.
@@ -223,56 +224,6 @@ class Federation(Uploads):
         return client_accuracies(output, pooled)
 
     # -- what the verbs are made of --------------------------------------------------------------------------------
-
-    def _train_member(
-        self,
-        base: Base,
-        client: int,
-        give_up_s: float = math.inf,
-        mu: float = 0.0,
-        partial_work: bool = False,
-        received: simpy.Event | None = None,
-    ) -> Process:
-        cause_id = base.arrivals[client]
-        if self.one_by_one:
-            delivery = self.simulation.start(
-                self.cell.send_down([client], self.payload_bits, cause_id), f"downlink to device-{client}"
-            )
-            yield from self._until(delivery, give_up_s)
-            if not delivery.triggered:  # it goes on, and is paid for, but comes too late for this round
-                return Trained(client, "late", self.simulation.now_s, NO_CAUSE, None)
-            deliveries: Deliveries = delivery.value or {}
-            if client not in deliveries:
-                if received is not None:
-                    received.succeed((self.simulation.now_s, NO_CAUSE))
-                return Trained(client, "lost", self.simulation.now_s, NO_CAUSE, None)
-            cause_id, _ = deliveries[client]
-        if received is not None:
-            received.succeed((self.simulation.now_s, cause_id))
-        job = self.workload.next_job(client, base.version, base.vector, mu)
-        flop = self.workload.flop_of(job)
-        earliest_s = self.simulation.now_s + flop / self.fleet.flop_per_s[client]
-        handle = self.workload.jobs.submit(job, earliest_read_s=earliest_s)
-        done = yield from self.fleet[client].compute(flop, cause_id, give_up_s)
-        outcome: str = done.outcome
-        if outcome != "completed":
-            handle.discard()
-        part = self.workload.part_done(job, done.kept_flop) if partial_work and outcome == "late" else None
-        if part is not None:
-            outcome, handle = "partial", self.workload.jobs.submit(part, self.simulation.now_s)
-        peak_bytes = self.workload.peak_bytes
-        self._record_training(
-            done.span_id, client, job.index, base.version, done.start_s, done.end_s, done.flop, peak_bytes,
-            done.energy_j, outcome,
-        )  # fmt: skip
-        return Trained(client, outcome, done.end_s, done.span_id, handle)
-
-    def _until(self, event: simpy.Event, give_up_s: float) -> Process:
-        """Wait for an event, but not beyond `give_up_s`."""
-        if math.isinf(give_up_s):
-            yield event
-        else:
-            yield event | self.simulation.env.timeout(max(0.0, give_up_s - self.simulation.now_s))
 
     def _wait_for_somebody(self, group: Group) -> Process:
         cause_id, start_s = self._releases.next_cause(group), self.simulation.now_s

@@ -20,6 +20,10 @@ class Participation:
     _record_participation: Callable[..., None]
     _releases: Releases
 
+    def follow(self, group: Group, span_id: int) -> None:
+        """Let the span `span_id`, which ended now, be the last of the group's round: it releases the next."""
+        self._releases.follow(group, span_id)
+
     def _is_here(self, client: int) -> bool:
         return self.absences.is_available(client, self.simulation.now_s)
 

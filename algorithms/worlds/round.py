@@ -1,7 +1,9 @@
 """What one round of a group passes from verb to verb: the base sent out, the results, the turn on the uplink."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +11,16 @@ import numpy.typing as npt
 from algorithms.power_control.plan import ChannelState
 from algorithms.worlds.group import Group
 from channels.turn import Turn
-from testbed.learning.jobs import Handle, TrainingOutput
+from testbed.learning.jobs import EvaluationOutput, Handle, TrainingOutput
 
 __all__ = ["Arrival", "Base", "Results", "RoundTurn", "Trained"]
+
+
+_Vector: TypeAlias = npt.NDArray[np.float32]
+
+
+def _whole(state: _Vector) -> _Vector:
+    return state
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,12 @@ class Base:
     vector: npt.NDArray[np.float32]  # (num_entries,)
     arrivals: dict[int, int]  # client -> the span that brought it the model
     cause_id: int  # the span that released the broadcast
+    models: Mapping[int, _Vector] = field(default_factory=dict)  # client -> what it alone was sent
+    bits: float | None = None  # sent to each member where each has a delivery of its own; None: one model [bit]
+
+    def vector_of(self, client: int) -> _Vector:
+        """Return the model that this client was sent, `(num_entries,)`."""
+        return self.models.get(client, self.vector)
 
 
 @dataclass(frozen=True)
@@ -34,13 +49,35 @@ class Trained:
     ready_s: float
     span_id: int  # -1 if the model never reached the member
     handle: Handle[TrainingOutput] | None  # None if the model never reached the member
+    exchanged: Callable[[_Vector], _Vector] = _whole  # what travels of a state
+    validation: Handle[EvaluationOutput | None] | None = None  # of the model as it was received, if that was asked for
+    choice: int | None = None  # which of several models it trained, if it had the choice
 
     @property
     def parameters(self) -> npt.NDArray[np.float32]:
-        """What was learnt, `(num_entries,)`. Reading computes every outstanding job."""
+        """What was learnt and travels, `(num_entries,)`. Reading computes every outstanding job."""
         if self.handle is None:
             raise RuntimeError(f"client {self.client} trained nothing")
-        return self.handle.value().parameters
+        return self.exchanged(self.handle.value().parameters)
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of the last step's gradient of what travels; see `TrainingOutput`. Reading computes all outstanding.
+
+        Raises
+        ------
+        RuntimeError : nothing was trained, or `gradient_norms` was not asked for.
+        """
+        norm = None if self.handle is None else self.handle.value().gradient_norm
+        if norm is None:
+            raise RuntimeError(f"client {self.client} has no gradient norm")
+        return norm
+
+    @property
+    def validation_accuracy(self) -> float:
+        """How good the model was as it was received; 0 where nothing is computed. Reading computes all outstanding."""
+        output = None if self.validation is None else self.validation.value()
+        return 0.0 if output is None else float(output.num_correct.sum() / output.num_samples.sum())
 
 
 @dataclass(frozen=True)
@@ -56,7 +93,7 @@ class Arrival:
     @property
     def update(self) -> npt.NDArray[np.float64]:
         """New minus old, `(num_entries,)`."""
-        return self.model.astype(np.float64) - self.base.vector
+        return self.model.astype(np.float64) - self.base.vector_of(self.client)
 
 
 @dataclass(frozen=True)

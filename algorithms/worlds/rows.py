@@ -2,7 +2,17 @@
 
 from testbed.records import Schema
 
-__all__ = ["AGGREGATION", "CLIENT", "CONTRIBUTION", "GROUP", "MEMBERSHIP", "PARTICIPATION", "SELECTION", "VERSION"]
+__all__ = [
+    "AGGREGATION",
+    "CLIENT",
+    "CONTRIBUTION",
+    "GROUP",
+    "MEMBERSHIP",
+    "PARTICIPATION",
+    "PREPARATION",
+    "SELECTION",
+    "VERSION",
+]
 
 VERSION = Schema.of(
     "version",
@@ -96,4 +106,17 @@ SELECTION = Schema.of(
     energy_tx_j=("float", "energy they radiated in the round, in vain or not [J]"),
     mean_backlog_j=("float", "mean over all clients of their energy queue after the round [J]"),
     longest_backlog_j=("float", "the longest of the energy queues after the round [J]"),
+)
+
+PREPARATION = Schema.of(
+    "preparation",
+    "What a client computes once before its first training, and what it sends the server of it.",
+    client=("int", "client = device id"),
+    span_id=("int", "the last span of the computing"),
+    start_s=("float", "when the device took it up [s]"),
+    end_s=("float", "when it was done or given up [s]"),
+    flop=("float", "floating-point operations spent [FLOP]"),
+    energy_compute_j=("float", "energy spent computing [J]"),
+    bits=("float", "what it sent [bit]"),
+    outcome=("str", "completed, lost, or undelivered"),
 )

@@ -1,7 +1,7 @@
 """The server: the global model, its versions and the rules by which what arrives enters it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -23,17 +23,17 @@ ModelVector: TypeAlias = npt.NDArray[np.float32]
 class Server:
     """Holds the global model w_t, `(num_entries,)` float32, and counts its versions t.
 
-    `watch(version, time_s, vector)` is told of every version, the initial one included.
+    `watch(version, time_s, vector)` is told of every version, the initial one included, and, once clients have models
+    of their own, of these as well: `watch(version, time_s, vector, models=models)`.
     """
 
-    def __init__(
-        self, simulation: Simulation, initial: ModelVector, watch: Callable[[int, float, ModelVector], None]
-    ) -> None:
+    def __init__(self, simulation: Simulation, initial: ModelVector, watch: Callable[..., None]) -> None:
         self._simulation = simulation
         self._append = simulation.records.open(VERSION)
         self._record_contribution = simulation.records.open(CONTRIBUTION)
         self._watch = watch
         self.vector = initial
+        self.models: dict[int, ModelVector] = {}  # client -> the model that is its own, where clients have such
         self.version = 0
         self._made_by, self._made_s = NO_CAUSE, -math.inf  # the span whose end made the current version, and when
 
@@ -44,7 +44,39 @@ class Server:
 
     def publish(self) -> None:
         """Make the current version known."""
-        self._watch(self.version, self._simulation.now_s, self.vector)
+        further = {"models": dict(self.models)} if self.models else {}
+        self._watch(self.version, self._simulation.now_s, self.vector, **further)
+
+    def assign(self, turn: RoundTurn, models: Mapping[int, FloatArray]) -> None:
+        """Advance to a version in which these clients have models of their own; the others keep theirs.
+
+        The global model becomes the mean of the group's models, weighted by the members' samples: what a newcomer would
+        be given, and a point of reference for the record. A member without a model of its own has the global one.
+
+        Parameters
+        ----------
+        turn : the round that made them, for the record.
+        models : client -> its model, (num_entries,), any float type, rounded once. Clients who share an array share a
+            model: it is then one broadcast.
+        """
+        rounded: dict[int, ModelVector] = {}
+        for model in models.values():
+            rounded.setdefault(id(model), model.astype(np.float32))
+        self.models |= {client: rounded[id(model)] for client, model in models.items()}
+        group, before = turn.base.group, self.vector.astype(np.float64)
+        own = np.stack([self.models.get(client, self.vector) for client in group.members])
+        mean = weighted_mean(own, group.weights(group.members))
+        self._advance(
+            mean,
+            group,
+            turn.base.version,
+            len(turn.delivered),
+            1.0,
+            float(np.linalg.norm(mean - before)),
+            0.0,
+            turn.span_id,
+            self._simulation.now_s,
+        )
 
     def mix(self, turn: RoundTurn, group_model: FloatArray, weight: float) -> None:
         """Advance to w_t = (1 - weight) w_(t-1) + weight * group_model, with w_(t-1) the model of this instant.

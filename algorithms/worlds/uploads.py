@@ -99,27 +99,29 @@ class Uploads(Participation):
         )
         return estimate
 
-    def upload(self, turn: RoundTurn, access: Literal["tdma", "ofdma"]) -> Process:
+    def upload(self, turn: RoundTurn, access: Literal["tdma", "ofdma"], extra_bits: float = 0.0) -> Process:
         """Let the turn's clients upload their models digitally; return those that arrived.
 
         `access` : one after another (tdma), or side by side in equal shares of the band (ofdma).
+        `extra_bits` : what goes with each model [bit].
         Returns `(num_delivered, num_entries)`; `turn.delivered` says whose they are.
         """
         learnt = turn.models
-        arrived = yield from self._send_digitally(turn, access)
+        arrived = yield from self._send_digitally(turn, access, extra_bits)
         return learnt[arrived]
 
-    def _send_digitally(self, turn: RoundTurn, access: Literal["tdma", "ofdma"]) -> Process:
+    def _send_digitally(self, turn: RoundTurn, access: Literal["tdma", "ofdma"], extra_bits: float = 0.0) -> Process:
         """Send, note what was delivered and return whose upload arrived, `(num_clients,)` of bool; reads no value."""
         assert turn.mac_turn is not None
+        bits = self.payload_bits + extra_bits
         if access == "ofdma":
             cause_id = turn.mac_turn.cause_id
-            uploads = yield from self.cell.send_up_ofdma(turn.mac_turn, turn.clients, self.payload_bits, cause_id)
+            uploads = yield from self.cell.send_up_ofdma(turn.mac_turn, turn.clients, bits, cause_id)
         else:
             uploads = []
             for client in turn.clients:
                 cause_id = turn.mac_turn.cause_id
-                upload = yield from self.cell.send_up(turn.mac_turn, client, self.payload_bits, cause_id)
+                upload = yield from self.cell.send_up(turn.mac_turn, client, bits, cause_id)
                 uploads.append(upload)
         turn.span_id = uploads[-1].span_id
         turn.energies_j = {c: upload.energy_j for c, upload in zip(turn.clients, uploads, strict=True)}

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,7 @@ from testbed.cli.options import (
     StoreOption,
     TrackOption,
 )
-from testbed.cli.output import answer, complain
+from testbed.cli.output import answer, complain, remark
 from testbed.cli.request import chosen_scenario, chosen_tracker, write_curves
 from testbed.errors import RequestError, RunFailure
 
@@ -42,7 +43,7 @@ def compare(
     scenario: ScenarioArgument,
     vary: Annotated[list[str], typer.Option("--vary", metavar="KEY=A,B,...", help="Alternatives of a setting.")],
     seeds: Annotated[str, typer.Option(metavar="SEEDS", help="Like 0-4 or 0,2,5.")] = "0-2",
-    target: Annotated[str, typer.Option(metavar="TARGET", help="What is to be reached, or none.")] = "accuracy>=0.8",
+    target: Annotated[str | None, typer.Option(metavar="TARGET", help="What is to be reached, or none.")] = None,
     target_rule: RuleOption = "smoothed",
     set_: SetOption = None,
     out: OutOption = None,
@@ -61,7 +62,10 @@ def compare(
     With exactly two --vary the answer is also a grid, rows by the first and columns by the second: a table, a part
     of the JSON document, and with --heatmap a picture. A cell is the median time to the target; with --target none
     it is the final accuracy, of language models the final perplexity.
+
+    Without --target it is the scenario's own (run.stop), else accuracy>=0.8, for language models none.
     """
+    from testbed.experiments.default_target import default_target
     from testbed.experiments.sweep import parse_seeds, parse_variation
     from testbed.experiments.sweep_file import Sweep
     from testbed.experiments.target import check_rule
@@ -69,7 +73,13 @@ def compare(
     chosen = chosen_scenario(scenario, set_, kernel, placement, store)
     variations = tuple(parse_variation(text) for text in vary)
     rule = check_rule(target_rule)
-    sweep = Sweep(scenario, chosen.document, chosen.overrides, variations, parse_seeds(seeds), target, rule)
+    stated = "none" if target is None else target
+    sweep = Sweep(scenario, chosen.document, chosen.overrides, variations, parse_seeds(seeds), stated, rule)
+    if target is None:
+        assumed, why = default_target(sweep.plan(), data)
+        sweep = replace(sweep, target=assumed)
+        if why:
+            remark(why)
     _carry_out(sweep, {}, out, data, png, heatmap, jobs, track, as_json)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["answer", "complain", "print_view"]
+__all__ = ["answer", "complain", "print_view", "remark"]
 
 
 def answer(as_json: bool, document: dict[str, Any], show: Callable[["Console"], None]) -> None:
@@ -32,3 +32,8 @@ def complain(message: object, code: int) -> int:
     """Write a message where errors go; return the exit code to end with."""
     sys.stderr.write(f"testbed: {message}\n")
     return code
+
+
+def remark(message: object) -> None:
+    """Write a message beside the answer: it is not part of a document."""
+    sys.stderr.write(f"testbed: {message}\n")

@@ -8,7 +8,7 @@ import typer
 
 from testbed import catalogue
 from testbed.cli.options import DataOption, JobsOption, JsonOption
-from testbed.cli.output import answer, print_view
+from testbed.cli.output import answer, print_view, remark
 
 __all__ = ["reproduce"]
 
@@ -23,14 +23,17 @@ def reproduce(
     jobs: JobsOption = 2,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a paper's figures beside ours, section by section."""
+    """Show a paper's figures beside ours, section by section.
+
+    With --out the runs are saved, and those that are there already, and would come out the same, are not made again.
+    """
     from testbed.experiments.sweep import parse_seeds
     from testbed.reproductions.outline import Setting
     from testbed.views.findings import finding_view
 
     reproduction = catalogue.load("reproduction", paper)
     sections = reproduction.chosen(only)
-    setting = Setting(parse_seeds(seeds), jobs, quick, data, out)
+    setting = Setting(parse_seeds(seeds), jobs, quick, data, out, tell=remark)
     document: dict[str, Any] = {"paper": reproduction.paper, "quick": quick, "sections": {}}
     if not as_json:
         sys.stdout.write(f"{reproduction.paper}\n\n")

@@ -5,12 +5,19 @@ others they are what the timeline would be if nothing were learnt.
 """
 
 import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from testbed.errors import RunFailure
 from testbed.experiments.resolve import ResolvedScenario
-from testbed.experiments.run import execute
+from testbed.experiments.result import RunResult
+from testbed.experiments.run import execute, prepare, torch_threads
+from testbed.learning.jobs import EvaluationJob
+from testbed.learning.kernels.protocol import Chunk, Job, Output
+from testbed.learning.workload import Workload
 
 __all__ = ["Estimate", "estimate"]
 
@@ -22,7 +29,10 @@ _MIN_SAMPLE_EVALUATIONS: Final = 4
 class Estimate:
     """The size of a run; wall-clock time is extrapolated from a sample, everything else is counted.
 
-    `horizon_s` is the simulated time at which the run ends [s]: as stated, or the time of its last round.
+    `horizon_s` is the simulated time at which the run ends [s]: as stated, or the time of its last round. `flop` is
+    what the clock charges the devices for [FLOP], as in the table `training`: of a virtual model where the scenario
+    states one, and with the work that is lost. `flop_computed` is what this machine computes [FLOP]: of the model that
+    is trained, the jobs that somebody reads, and the evaluations.
     """
 
     algorithm: str
@@ -30,6 +40,7 @@ class Estimate:
     num_versions: int
     num_jobs: int
     flop: float
+    flop_computed: float
     peak_bytes_per_job: float
     num_evaluations: int
     timeline_exact: bool
@@ -48,7 +59,7 @@ def estimate(scenario: ResolvedScenario, seed: int, data_dir: Path | None) -> Es
     RequestError : the scenario's data or the seed cannot be accepted.
     """
     started = time.perf_counter()
-    timeline = execute(scenario, seed, data_dir=data_dir, kernel="none")
+    timeline, flop_computed = _timeline(scenario, seed, data_dir)
     timeline_s = time.perf_counter() - started
     training = timeline.tables["training"]
     end_s = float(timeline.meta["simulated_end_s"])
@@ -64,11 +75,46 @@ def estimate(scenario: ResolvedScenario, seed: int, data_dir: Path | None) -> Es
         num_versions=num_versions,
         num_jobs=training.num_rows,
         flop=float(sum(training["flop"].to_pylist())),
+        flop_computed=flop_computed,
         peak_bytes_per_job=float(max(training["peak_bytes"].to_pylist(), default=0.0)),
         num_evaluations=num_evaluations,
         timeline_exact=not scenario.world.algorithm.reads_trained_values,
         wall_s=timeline_s + _training_wall_s(scenario, seed, data_dir, end_s, interval_s),
     )
+
+
+class _CountingPlacement:
+    """Computes nothing, and adds up what the jobs that it is given would cost [FLOP]."""
+
+    kind = "counting"
+
+    def __init__(self, workload: Workload) -> None:
+        self._placement = workload.jobs.placement
+        self._workload = workload
+        self.flop = 0.0
+
+    def run(self, chunks: Sequence[Chunk]) -> Iterable[list[Output]]:
+        self.flop += sum(self._cost(job) for chunk in chunks for job in chunk.jobs)
+        return self._placement.run(chunks)
+
+    def _cost(self, job: Job) -> float:
+        if isinstance(job, EvaluationJob):
+            return self._workload.cost.forward_flop_per_sample * len(job.task.test_labels)
+        return self._workload.flop_of(job)
+
+
+def _timeline(scenario: ResolvedScenario, seed: int, data_dir: Path | None) -> tuple[RunResult, float]:
+    """Return the run without its arithmetic, up to a failure if there is one, and what that arithmetic costs [FLOP]."""
+    with torch_threads(scenario.run.num_threads):
+        data = scenario.data.dataset.load(data_dir)
+        experiment = prepare(scenario, seed, data, kernel="none", data_dir=data_dir)
+        jobs = experiment.workload.jobs
+        jobs.placement = counting = _CountingPlacement(experiment.workload)
+        with suppress(RunFailure):
+            experiment.run()
+    meta = {"simulated_end_s": experiment.simulation.now_s}
+    tables = experiment.simulation.records.tables()
+    return RunResult("", scenario.document, seed, meta, tables), counting.flop
 
 
 def _training_wall_s(

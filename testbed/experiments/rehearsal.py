@@ -12,7 +12,7 @@ from testbed.experiments.refusals import Words, refusal
 from testbed.experiments.run import prepare, torch_threads
 from testbed.experiments.scenario import data_folder
 from testbed.experiments.sweep import PlannedRun
-from testbed.learning.datasets.dataset import Dataset
+from testbed.learning.datasets.dataset import AnyDataset
 from testbed.learning.metrics import check_metric
 
 __all__ = ["check_plan"]
@@ -33,7 +33,7 @@ def check_plan(planned: Sequence[PlannedRun], metric: str, data_dir: Path | None
     for run in planned:
         firsts.setdefault(run.words, run)
     refused: list[tuple[Words, str]] = []
-    loaded: dict[str, Dataset] = {}
+    loaded: dict[str, AnyDataset] = {}
     for words, run in firsts.items():
         try:
             _rehearse(run, metric, data_dir, loaded)
@@ -43,7 +43,7 @@ def check_plan(planned: Sequence[PlannedRun], metric: str, data_dir: Path | None
         raise refusal(refused, list(firsts))
 
 
-def _rehearse(run: PlannedRun, metric: str, data_dir: Path | None, loaded: dict[str, Dataset]) -> None:
+def _rehearse(run: PlannedRun, metric: str, data_dir: Path | None, loaded: dict[str, AnyDataset]) -> None:
     scenario = run.scenario.resolve()
     folder = data_folder(data_dir, scenario)
     source = f"{scenario.document['data']['dataset']} in {folder}"
@@ -52,5 +52,5 @@ def _rehearse(run: PlannedRun, metric: str, data_dir: Path | None, loaded: dict[
     data = loaded[source]
     with torch_threads(scenario.run.num_threads):
         experiment = prepare(scenario, run.seed, data, kernel="none", data_dir=folder)
-        check_metric(metric, data, experiment.workload.evaluator.views)
+        check_metric(metric, experiment.workload.data, experiment.workload.evaluator.views)
         experiment.world.start()

@@ -18,6 +18,7 @@ from testbed.errors import RequestError, unknown_name
 from testbed.experiments.overrides import Override, apply_overrides
 from testbed.experiments.target import DEFAULT_RULE, Rule, parse_target
 from testbed.experiments.training_settings import TrainingSettings
+from testbed.learning.client_split import SplitFractions
 from testbed.learning.datasets.dataset import DatasetSource
 from testbed.learning.models.architecture import Architecture
 from testbed.learning.partition import Partition
@@ -123,6 +124,12 @@ class DataSettings(Settings):
 
     dataset: Annotated[DatasetSource, component("dataset")]  # what is learnt from
     partition: Annotated[Partition, component("partition")]  # how its training samples are dealt to the clients
+    client_split: SplitFractions | None = None  # to test every client on some of its own samples; none: on a common set
+
+    def document(self) -> dict[str, Any]:
+        """Return what can change a result; a split that is not asked for is not stated."""
+        unasked = {"client_split"} if self.client_split is None else set()
+        return self.model_dump(mode="json", exclude=unasked)
 
 
 class WorldSettings(Protocol):
@@ -157,6 +164,12 @@ class ResolvedScenario:
     def algorithm(self) -> str:
         """Name of the selected method."""
         return str(self.world.algorithm.kind)
+
+    @property
+    def architecture(self) -> Architecture:
+        """What is trained: the method's own architecture, if it has a setting `model`, else the scenario's."""
+        own: Architecture | None = getattr(self.world.algorithm, "model", None)
+        return self.model if own is None else own
 
     def with_horizon(self, horizon_s: float) -> "ResolvedScenario":
         """Return this scenario cut short, computed without a store of results."""
@@ -197,7 +210,7 @@ def resolve(document: Mapping[str, Any], overrides: Sequence[Override] = ()) -> 
     resolved = {
         "scenario": header.model_dump(),
         "run": _run_document(run),
-        "data": data.model_dump(mode="json"),
+        "data": data.document(),
         "model": model.model_dump(mode="json"),
         "training": training.document(learning_rate, run.horizon_rounds),
         **world.model_dump(mode="json"),

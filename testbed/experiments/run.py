@@ -7,7 +7,7 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
@@ -27,9 +28,11 @@ from testbed.experiments.result import RunResult
 from testbed.experiments.stopping import StopRule
 from testbed.experiments.store import run_id
 from testbed.experiments.target import parse_target
-from testbed.learning.cost import TrainingCost, training_cost
-from testbed.learning.datasets.dataset import Dataset
-from testbed.learning.evaluation import NO_VIEWS, Evaluator
+from testbed.learning.client_tests import ClientTests
+from testbed.learning.cost import TrainingCost
+from testbed.learning.datasets.dataset import AnyDataset
+from testbed.learning.evaluation import NO_MODELS, NO_VIEWS, Evaluator
+from testbed.learning.held_out import IntArray
 from testbed.learning.jobs import EvaluationJob, Jobs, Placement
 from testbed.learning.kernels.protocol import Job, Kernel
 from testbed.learning.metrics import check_metric
@@ -133,7 +136,7 @@ def execute(
     *,
     data_dir: Path | None = None,
     model: ModelSource | None = None,
-    dataset: Dataset | None = None,
+    dataset: AnyDataset | None = None,
     kernel: str | None = None,
     observe: Observer | None = None,
 ) -> RunResult:
@@ -166,7 +169,7 @@ def execute(
 def prepare(
     scenario: ResolvedScenario,
     seed: int,
-    data: Dataset,
+    data: AnyDataset,
     *,
     model: ModelSource | None = None,
     kernel: str | None = None,
@@ -183,15 +186,13 @@ def prepare(
     simulation = Simulation(seed, scenario.run.longest_s)
     workload = _workload(scenario, simulation, data, model, kernel or scenario.run.kernel, store, data_dir)
     workload.add_sources(data.sources)
-    workload.watch = _watcher(
-        simulation, workload.evaluator, scenario.run.horizon_rounds, observe, is_language=data.is_language
-    )
+    workload.watch = _watcher(simulation, workload, scenario.run.horizon_rounds, observe, is_language=data.is_language)
     workload.horizon_rounds = math.inf if scenario.run.horizon_rounds is None else scenario.run.horizon_rounds
     world = catalogue.load("world", scenario.header.world)(simulation, workload, scenario.world)
     stop = scenario.run.stop
     aim = None if stop is None else parse_target(stop.target)
     if aim is not None:
-        check_metric(aim.metric, data, workload.evaluator.views)  # or the run would wait for it to the horizon
+        check_metric(aim.metric, workload.data, workload.evaluator.views)  # or the run would wait for it to the horizon
     rule = None if stop is None or aim is None else StopRule(aim, stop.rule, stop.margin_s)
     return Experiment(simulation, workload, world, rule)
 
@@ -199,7 +200,7 @@ def prepare(
 def _workload(
     scenario: ResolvedScenario,
     simulation: Simulation,
-    data: Dataset,
+    data: AnyDataset,
     model: ModelSource | None,
     kernel: str,
     store: ResultStore | None,
@@ -211,16 +212,27 @@ def _workload(
             f"the training text of {data.name!r} has {len(data.train_labels)} windows of {data.input_shape[0]} tokens, "
             f"and each of {num_clients} clients needs one: use a shorter context or fewer clients"
         )
-    partition_luck = simulation.stream(Purpose.PARTITION)
-    shards = scenario.data.partition.deal(data.train_labels, num_clients, partition_luck)
+    shards: Sequence[IntArray] = data.deal(scenario.data.partition, num_clients, simulation.stream(Purpose.PARTITION))
+    fractions = scenario.data.client_split
+    data = data.seen_by(scenario.architecture if model is None else None, shards, by_client=fractions is not None)
+    splits = data.split(shards, fractions, lambda client: simulation.stream(Purpose.DATA_SPLIT, client))
+    shards = shards if splits is None else splits.train
     histograms = label_histogram(data.train_labels, shards, data.num_classes)
     module = _module(scenario, simulation, data, model)
     training = scenario.training
     optimizer = training.optimizer_settings(scenario.learning_rate)
+    if data.needs_full_batches and training.batch_size != "full":
+        raise RequestError(
+            f"training.batch_size = {training.batch_size}: a client's samples of {data.name!r} are computed together, "
+            'whichever of them are asked for: use "full"'
+        )
+    data.record(simulation.records)
     plan = BatchPlan(training.batch_size, training.local_steps, training.local_epochs)
     width = max(plan.width(len(shard)) for shard in shards)
-    task = LearningTask(module, data, optimizer, batch_width=width)
-    cost = training_cost(module, torch.tensor(data.train_inputs[:2]), torch.tensor(data.train_labels[:2]))
+    local = () if model is not None else getattr(scenario.architecture, "local_tensors", ())
+    trial = None if isinstance(data.train_inputs, np.ndarray) else shards[0]  # of a store: what one client has
+    task = LearningTask(module, data, optimizer, batch_width=width, local=local, trial=trial)
+    cost = data.cost(module, splits)
     run = scenario.run
     arithmetic: Kernel = catalogue.load("kernel", kernel)()
     placement: Placement = catalogue.load("placement", run.placement)()
@@ -242,15 +254,32 @@ def _workload(
         run.longest_s,
         simulation.records,
         interval_rounds=run.evaluation_interval_rounds,
+        tests=None if splits is None else ClientTests(jobs, task, splits),
     )
     rates = training.schedule(scenario.learning_rate, run.horizon_rounds)
-    return Workload(simulation.root_seed, task, shards, histograms, plan, cost, jobs, evaluator, rates, data_dir)
+    return Workload(
+        simulation.root_seed,
+        data,
+        task,
+        shards,
+        histograms,
+        plan,
+        cost,
+        jobs,
+        evaluator,
+        rates,
+        data_dir,
+        splits,
+        training.keeps_optimizer_state,
+        None if isinstance(model, nn.Module) else partial(_build, scenario, data, model),
+        training.own_starts,
+    )
 
 
 def _job_flop(cost: TrainingCost, job: Job) -> float:
     """Return what a job costs whoever computes it [FLOP]."""
     if isinstance(job, EvaluationJob):
-        return cost.forward_flop_per_sample * len(job.task.test_labels)
+        return cost.forward_flop_per_sample * job.num_samples
     return cost.flop(job.num_samples)
 
 
@@ -267,19 +296,27 @@ def _reuse(placement: Placement) -> dict[str, Any] | None:
     return placement.reuse.to_json() | counts
 
 
-def _module(scenario: ResolvedScenario, simulation: Simulation, data: Dataset, model: ModelSource | None) -> nn.Module:
+def _module(
+    scenario: ResolvedScenario, simulation: Simulation, data: AnyDataset, model: ModelSource | None
+) -> nn.Module:
     if isinstance(model, nn.Module):
         return model
     torch_seed = int(stream(simulation.root_seed, Purpose.MODEL_INITIALISATION).integers(2**63))
+    return _build(scenario, data, model, torch_seed)
+
+
+def _build(
+    scenario: ResolvedScenario, data: AnyDataset, model: Callable[[], nn.Module] | None, torch_seed: int
+) -> nn.Module:
     if model is None:
-        return scenario.model.build(data.input_shape, data.num_classes, torch_seed)
+        return data.build(scenario.architecture, torch_seed)
     with seeded(torch_seed):
         return model()
 
 
 def _watcher(
     simulation: Simulation,
-    evaluator: Evaluator,
+    workload: Workload,
     horizon_rounds: int | None,
     observe: Observer | None,
     *,
@@ -287,10 +324,18 @@ def _watcher(
 ) -> Watch:
     """Return what is told of every global version: it is evaluated, shown, and the last one ends the run."""
 
-    def watch(version: int, time_s: float, parameters: State, views: Mapping[str, State] = NO_VIEWS) -> None:
+    evaluator = workload.evaluator
+
+    def watch(
+        version: int,
+        time_s: float,
+        parameters: State,
+        views: Mapping[str, State] = NO_VIEWS,
+        models: Mapping[int, State] = NO_MODELS,
+    ) -> None:
         if simulation.finished:
             return  # a version of another group at the very instant at which the run ended
-        evaluator.commit(version, time_s, parameters, views)
+        workload.commit(version, time_s, parameters, views, models)
         if observe is not None:
             accuracy, loss = evaluator.latest_accuracy, evaluator.latest_loss
             if is_language:
@@ -321,7 +366,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: distribution_version(name) for name in names}
 
 
-def _document(scenario: ResolvedScenario, data: Dataset | None, workload: Workload | None) -> dict[str, Any]:
+def _document(scenario: ResolvedScenario, data: AnyDataset | None, workload: Workload | None) -> dict[str, Any]:
     """Return the resolved scenario with a user's own data and module named by what they are."""
     document = dict(scenario.document)
     if data is not None:

@@ -20,7 +20,7 @@ from testbed.experiments.resolve import ResolvedScenario, resolve
 from testbed.experiments.result import RunResult
 from testbed.experiments.run import Observer, execute
 from testbed.experiments.store import check_writable, save_run
-from testbed.learning.datasets.dataset import Dataset
+from testbed.learning.datasets.dataset import AnyDataset
 
 if TYPE_CHECKING:
     from torch import nn
@@ -74,7 +74,7 @@ class Scenario:
         seed: int = 0,
         *,
         model: "nn.Module | Callable[[], nn.Module] | None" = None,
-        dataset: Dataset | None = None,
+        dataset: AnyDataset | None = None,
         data_dir: str | Path | None = None,
         out: str | Path | None = None,
         observe: Observer | None = None,

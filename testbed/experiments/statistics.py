@@ -29,6 +29,7 @@ __all__ = [
     "median_rank",
     "ratio_interval",
     "speed_up",
+    "t_interval",
 ]
 
 BOOTSTRAP_FROM: Final = 20
@@ -158,7 +159,7 @@ def ratio_interval(ratios: Sequence[float], level: float, rng: np.random.Generat
     if num_pairs == 1:
         return RatioInterval(math.exp(mean), None, None, 1, "none")
     if num_pairs < BOOTSTRAP_FROM or np.ptp(logs) == 0:
-        low, high = _t_interval(logs, level)
+        low, high = t_interval(logs, level)
         method: Literal["paired t", "BCa"] = "paired t"
     else:
         low, high = _bootstrap_interval(logs, level, rng)
@@ -166,7 +167,8 @@ def ratio_interval(ratios: Sequence[float], level: float, rng: np.random.Generat
     return RatioInterval(math.exp(mean), math.exp(low), math.exp(high), num_pairs, method)
 
 
-def _t_interval(values: "np.ndarray[tuple[int], np.dtype[np.float64]]", level: float) -> tuple[float, float]:
+def t_interval(values: "np.ndarray[tuple[int], np.dtype[np.float64]]", level: float) -> tuple[float, float]:
+    """Return Student's interval for the mean of `values : (n,)`, two or more."""
     from scipy.special import stdtrit  # Student's quantile without the 0.8 s that scipy.stats takes to import
 
     mean, standard_error = np.mean(values), np.std(values, ddof=1) / math.sqrt(len(values))

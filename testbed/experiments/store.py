@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from testbed.errors import RequestError
+from testbed.experiments.describe import final_metrics
 from testbed.experiments.result import RunResult
 
 if TYPE_CHECKING:
@@ -267,8 +268,9 @@ def list_runs(root: Path | str) -> list[dict[str, Any]]:
     """Return one row per run below `root`, sorted by name.
 
     A row has name (the path below `root`), run_id, scenario, algorithm, seed, status, horizon_s, horizon_rounds,
-    final_accuracy (mean of the last five evaluations) and error. A damaged run has the status "damaged", the
-    error says how, and the rest is None.
+    final_accuracy (mean of the last five evaluations), final_metric (what sums the run up: accuracy, or of language
+    models perplexity; None if nothing was evaluated), final (its mean likewise) and error. A damaged run has the status
+    "damaged", the error says how, and the rest is None.
 
     Raises
     ------
@@ -294,7 +296,8 @@ def _find_runs(folder: Path) -> Iterator[Path]:
 
 def _listing(path: Path, name: str) -> dict[str, Any]:
     fields = (
-        "run_id", "scenario", "algorithm", "seed", "status", "horizon_s", "horizon_rounds", "final_accuracy", "error",
+        "run_id", "scenario", "algorithm", "seed", "status", "horizon_s", "horizon_rounds", "final_accuracy",
+        "final_metric", "final", "error",
     )  # fmt: skip
     row: dict[str, Any] = {"name": name, **dict.fromkeys(fields)}
     try:
@@ -302,6 +305,7 @@ def _listing(path: Path, name: str) -> dict[str, Any]:
     except RequestError as error:
         return {**row, "status": "damaged", "error": str(error)}
     status = run.meta.get("status", "done")
+    metric = final_metrics(run)[0]
     values = (
         run.run_id,
         run.name,
@@ -311,6 +315,8 @@ def _listing(path: Path, name: str) -> dict[str, Any]:
         run.horizon_s,
         run.horizon_rounds,
         run.final("accuracy"),
+        metric if metric in run.column("evaluation", "metric") else None,
+        run.final(metric),
         run.error or None,
     )
     return {**row, **dict(zip(fields, values, strict=True))}

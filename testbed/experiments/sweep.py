@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from testbed.experiments.run import Observer
 from testbed.experiments.scenario import Scenario
 from testbed.experiments.store import check_writable, run_id, save_run
 
-__all__ = ["PlannedRun", "Variation", "parse_seeds", "parse_variation", "plan_sweep", "run_sweep"]
+__all__ = ["PlannedRun", "Variation", "parse_seeds", "parse_variation", "plan_sweep", "prefixed", "run_sweep"]
 
 
 _MOST_SEEDS: Final = 10_000
@@ -150,9 +150,17 @@ def plan_sweep(scenario: Scenario, variations: Sequence[Variation], seeds: Seque
     return planned
 
 
+def prefixed(planned: Sequence[PlannedRun], words: str) -> list[PlannedRun]:
+    """Return a plan with words before the names of its runs, so that it can be put together with others."""
+    return [replace(run, name=f"{_fit_for_a_name(words)}_{run.name}") for run in planned]
+
+
+def _fit_for_a_name(text: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in text)
+
+
 def _word(key: str, label: str) -> str:
-    label = label.replace(" (", "-").removesuffix(")")
-    text = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in label)
+    text = _fit_for_a_name(label.replace(" (", "-").removesuffix(")"))
     return text if key.endswith("algorithm.kind") else f"{key.rpartition('.')[2]}-{text}"
 
 
@@ -175,7 +183,11 @@ def run_sweep(
     Raises
     ------
     RequestError : the directory cannot be accepted; or every run was refused.
+    ValueError : two runs of one name.
     """
+    names = [run.name for run in planned]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two runs of the plan have one name: {max(names, key=names.count)!r}")
     outcomes: dict[str, Outcome] = dict(done or {})
     missing = [run for run in planned if run.name not in outcomes]
     if root is not None:

@@ -7,7 +7,8 @@ its seed and the versions of what computes it, so a sweep is only resumed by the
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from testbed.experiments.store import is_run, load_run, run_id
 from testbed.experiments.sweep import PlannedRun, Variation, plan_sweep
 from testbed.experiments.target import Rule, check_rule, parse_target
 
-__all__ = ["Sweep", "finished_runs"]
+__all__ = ["Sweep", "finished_runs", "reusable_runs"]
 
 _FILE: Final = "sweep.json"
 _FORMAT: Final = 1
@@ -137,15 +138,34 @@ def finished_runs(planned: Sequence[PlannedRun], root: Path) -> dict[str, RunRes
     RequestError : a run of that name has other settings than the plan.
     """
     found = {}
-    for run in planned:
-        directory = root / run.name
-        if not is_run(directory):
-            continue
-        try:
-            result = load_run(directory)
-        except RequestError:
-            continue  # damaged: it is made again
-        if result.run_id != run_id(run.scenario.resolve().document, run.seed):
-            raise RequestError(f"{directory} is a run of other settings than the sweep asks for; move it away first")
+    for run, result in _saved(planned, root):
+        if not _has_settings_of(run, result):
+            raise RequestError(f"{result.path} is a run of other settings than the sweep asks for; move it away first")
         found[run.name] = result
     return found
+
+
+def reusable_runs(planned: Sequence[PlannedRun], root: Path) -> dict[str, RunResult]:
+    """Return those runs of a plan that are in `root` already and would come out the same if made again, by name.
+
+    They have the plan's settings and seed, were made by today's versions, and did not fail.
+    """
+    ours = versions()
+    return {
+        run.name: result
+        for run, result in _saved(planned, root)
+        if _has_settings_of(run, result) and result.meta.get("versions") == ours and not result.failed
+    }
+
+
+def _saved(planned: Sequence[PlannedRun], root: Path) -> Iterator[tuple[PlannedRun, RunResult]]:
+    """Yield the runs that are in `root` by their names, whatever their settings; not the damaged ones."""
+    for run in planned:
+        directory = root / run.name
+        if is_run(directory):
+            with suppress(RequestError):  # damaged: it is made again
+                yield run, load_run(directory)
+
+
+def _has_settings_of(run: PlannedRun, result: RunResult) -> bool:
+    return result.run_id == run_id(run.scenario.resolve().document, run.seed)

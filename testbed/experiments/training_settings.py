@@ -13,7 +13,9 @@ __all__ = ["TrainingSettings"]
 
 _Beta = Annotated[float, Field(ge=0, lt=1)]
 _ONE_LENGTH: Final = "set exactly one of local_steps and local_epochs"
-_OF_ADAMW: Final = ("betas", "epsilon")
+_OF_ADAM: Final = ("betas", "epsilon")
+_KEEPS: Final = "keeps_optimizer_state"
+_OWN_STARTS: Final = "own_starts"
 _OF_SCHEDULE: Final = ("warmup_steps", "decay", "final_fraction", "total_steps")
 
 
@@ -25,17 +27,19 @@ class TrainingSettings(Settings):
     federation, whose jobs keep the rate of the version they start from, and steps where every step is a version.
     """
 
-    optimizer: Literal["sgd", "adamw"] = "sgd"  # how a step is made
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"  # how a step is made
     learning_rate: PositiveFloat | dict[str, PositiveFloat]  # the peak, where there is a warm-up or a decay
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of sgd
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # added to the gradient by sgd, apart from it with adamw
-    betas: tuple[_Beta, _Beta] | None = None  # of adamw: (0.9, 0.999) if not set
-    epsilon: PositiveFloat | None = None  # of adamw: 1e-8 if not set
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # added to the gradient by sgd and adam, apart from it with adamw
+    betas: tuple[_Beta, _Beta] | None = None  # of adam and adamw: (0.9, 0.999) if not set
+    epsilon: PositiveFloat | None = None  # of adam and adamw: 1e-8 if not set
     clip_norm: PositiveFloat | None = None  # the largest Euclidean norm of a gradient; none: it is not clipped
     warmup_steps: NonNegativeInt = 0  # steps over which the rate rises to the peak
     decay: Decay = "none"  # how the rate falls after that: none, cosine, linear
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1  # of the peak, where a decay ends
     total_steps: PositiveInt | None = None  # where a decay ends; run.horizon_rounds if not set
+    keeps_optimizer_state: bool = False  # whether a client's next job goes on with the state its last one ended with
+    own_starts: Literal["alike", "apart"] = "alike"  # tensors that stay with a client: as everybody's, or its own draw
     local_steps: PositiveInt | None = None  # steps of a job
     local_epochs: PositiveInt | None = None  # or its passes over the client's data
     batch_size: PositiveInt | Literal["full"]  # samples of a step, or all that the client has
@@ -44,15 +48,17 @@ class TrainingSettings(Settings):
     def _check(self) -> "TrainingSettings":
         if self.local_steps is not None and self.local_epochs is not None:
             raise RequestError(_ONE_LENGTH)
-        if self.optimizer == "adamw" and self.momentum:
-            raise RequestError("momentum belongs to sgd; adamw has betas")
+        if self.optimizer != "sgd" and self.momentum:
+            raise RequestError(f"momentum belongs to sgd; {self.optimizer} has betas")
         if self.optimizer == "sgd" and (self.betas is not None or self.epsilon is not None):
-            raise RequestError("betas and epsilon belong to adamw; sgd has momentum")
+            raise RequestError("betas and epsilon belong to adam and adamw; sgd has momentum")
         return self
 
     def check_length(self, *, trains_in_segments: bool) -> None:
         """Refuse a length of jobs where methods say it themselves, and none where they do not."""
         planned = self.local_steps is not None or self.local_epochs is not None
+        if self.keeps_optimizer_state and trains_in_segments:
+            raise RequestError("training: methods of this world always keep the optimiser's state; leave it out")
         if planned and trains_in_segments:
             raise RequestError("training: methods of this world count steps themselves: no local_steps or local_epochs")
         if not planned and not trains_in_segments:
@@ -77,9 +83,15 @@ class TrainingSettings(Settings):
     def document(self, learning_rate: float, horizon_rounds: int | None) -> dict[str, Any]:
         """Return what can change a result, defaults written out; what is not asked for is not stated."""
         optimizer = self.optimizer_settings(learning_rate)
-        stated = self.model_dump(exclude={*_OF_ADAMW, "clip_norm", *_OF_SCHEDULE}) | {"learning_rate": learning_rate}
-        if self.optimizer == "adamw":
+        stated = self.model_dump(exclude={*_OF_ADAM, "clip_norm", *_OF_SCHEDULE, _KEEPS, _OWN_STARTS}) | {
+            "learning_rate": learning_rate
+        }
+        if self.optimizer != "sgd":
             stated |= {"betas": list(optimizer.betas), "epsilon": optimizer.epsilon}
+        if self.keeps_optimizer_state:
+            stated[_KEEPS] = True
+        if self.own_starts != "alike":
+            stated[_OWN_STARTS] = self.own_starts
         if self.clip_norm is not None:
             stated["clip_norm"] = self.clip_norm
         schedule = self.schedule(learning_rate, horizon_rounds)

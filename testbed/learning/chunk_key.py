@@ -30,7 +30,16 @@ _ARITHMETIC_VARIABLES: Final = ("MKL_", "ONEDNN_", "DNNL_", "OPENBLAS_")
 
 # The working copies of a task, which change from job to job (every job brings its own state), and what follows from
 # the layout and the names of what is trained.
-_CHANGES_WITH_JOBS: Final = {"model", "descent", "_travelling", "_staying", "_initial", "trained"}
+_CHANGES_WITH_JOBS: Final = {
+    "model",
+    "descent",
+    "_travelling",
+    "_staying",
+    "_initial",
+    "trained",
+    "exchanged",
+    "trained_is_exchanged",
+}
 _REGISTERED_ELSEWHERE: Final = {"training", "_parameters", "_buffers", "_modules"}
 
 _task_digests: WeakKeyDictionary[LearningTask, bytes] = WeakKeyDictionary()

@@ -13,9 +13,12 @@ language models", 2020, section 2.1, who count 2 + 4 operations likewise).
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
@@ -25,14 +28,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from testbed.learning.loss import mean_loss
 from testbed.learning.torch_seed import seeded
 
-__all__ = ["Loss", "TrainingCost", "training_cost"]
+__all__ = ["Loss", "TrainingCost", "activation_bytes", "kept_bytes", "training_cost"]
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingCost:
-    """The cost of one model per sample; everything here is linear in the number of samples.
+    """The cost of one model per sample; everything here is additive over samples.
 
     Parameters
     ----------
@@ -41,6 +44,8 @@ class TrainingCost:
     parameter_bytes : all parameters, tied ones once [byte].
     activation_bytes_per_sample : what the forward pass keeps for the backward pass, the input included
         [byte].
+    flop_of_sample : (num_train,) forward and backward pass of each training sample where they differ, such as graphs of
+        different sizes, with `flop_per_sample` the mean; None: all are alike [FLOP].
 
     >>> cost = TrainingCost(
     ...     flop_per_sample=6.0,
@@ -56,6 +61,17 @@ class TrainingCost:
     forward_flop_per_sample: float
     parameter_bytes: int
     activation_bytes_per_sample: float
+    flop_of_sample: npt.NDArray[np.float64] | None = None
+
+    def flop_of(self, samples: npt.NDArray[np.int64]) -> float:
+        """Return the operations of one training pass over these samples, given by number in any shape [FLOP]."""
+        if self.flop_of_sample is None:
+            return self.flop(samples.size)
+        return float(self.flop_of_sample[samples].sum())
+
+    def forward_flop_of(self, samples: npt.NDArray[np.int64]) -> float:
+        """Return the operations of the forward pass alone over these samples [FLOP]."""
+        return self.flop_of(samples) * (self.forward_flop_per_sample / self.flop_per_sample)
 
     def flop(self, num_samples_total: int) -> float:
         """Return the operations of training on this many samples in all steps together [FLOP]."""
@@ -103,6 +119,41 @@ def training_cost(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, 
     )
 
 
+def activation_bytes(
+    model: nn.Module, inputs: Any, labels: npt.NDArray[np.int64], examples: npt.NDArray[np.int64]
+) -> float:
+    """Return what the forward pass keeps of a sample for the backward pass, the mean over some samples [byte].
+
+    Parameters
+    ----------
+    model : the module that is trained; it and the global generators stay as they are.
+    inputs, labels : a store and the labels of its samples.
+    examples : (num_examples,) the samples that are looked at.
+    """
+    probe = copy.deepcopy(model).train()
+    once = torch.from_numpy(examples)
+    twice = torch.cat([once, once])
+    with seeded(0):
+        narrow, wide = (
+            _count_saved_bytes(probe, inputs[index], torch.from_numpy(labels[index.numpy()]), mean_loss)
+            for index in (once, twice)
+        )
+    return (wide - narrow) / len(examples)
+
+
+def kept_bytes(model: nn.Module, inputs: Any, labels: torch.Tensor) -> int:
+    """Return what the forward pass of one batch keeps for the backward pass besides parameters [byte].
+
+    Parameters
+    ----------
+    model : the module that is trained; it and the global generators stay as they are.
+    inputs, labels : a batch as a store gives it, and its labels.
+    """
+    probe = copy.deepcopy(model).train()
+    with seeded(0):
+        return _count_saved_bytes(probe, inputs, labels, mean_loss, but=list(probe.parameters()))
+
+
 def _count_flop(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, loss: Loss) -> tuple[int, int]:
     """Return the operations of a forward pass and of a whole step."""
     # The counter does not know the CPU's fused attention and would charge nothing for it.
@@ -113,8 +164,11 @@ def _count_flop(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, lo
     return forward_flop, counter.get_total_flops()
 
 
-def _count_saved_bytes(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, loss: Loss) -> int:
-    """Return the bytes that a forward pass keeps for the backward pass, parameters included."""
+def _count_saved_bytes(
+    model: nn.Module, inputs: Any, labels: torch.Tensor, loss: Loss, but: Sequence[torch.Tensor] = ()
+) -> int:
+    """Return the bytes that a forward pass keeps for the backward pass, without the storages of `but`."""
+    left_out = {tensor.untyped_storage().data_ptr() for tensor in but}
     saved: dict[int, torch.UntypedStorage] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -125,4 +179,4 @@ def _count_saved_bytes(model: nn.Module, inputs: torch.Tensor, labels: torch.Ten
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         loss(model(inputs), labels)
-    return sum(storage.nbytes() for storage in saved.values())
+    return sum(storage.nbytes() for address, storage in saved.items() if address not in left_out)

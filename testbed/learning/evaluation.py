@@ -5,8 +5,12 @@ a job like any other and is computed when somebody needs a value, so evaluating 
 few calls. On a grid of rounds every k-th version is evaluated, whenever it comes: which jobs a synchronous method
 submits is then independent of how long its rounds take.
 
+Where clients are tested on samples of their own (`client_tests.py`), a version is evaluated once a client, with the
+client's own tensors and perhaps a model of its own; the metrics are then means over clients.
+
 A version may have *views*: further parameter vectors, such as one region's replica or the mean of all. Their metrics
-are `loss_VIEW`, `accuracy_VIEW` and, of language, `perplexity_VIEW`.
+are `loss_VIEW`, `accuracy_VIEW` and, of language, `perplexity_VIEW`; where clients have tests of their own, means over
+clients who all use that one vector.
 """
 
 import math
@@ -18,13 +22,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from testbed.learning.client_tests import CLIENT_EVALUATION, ClientsHandle, ClientsOutput, ClientTests, StateOf
 from testbed.learning.jobs import Handle, Jobs
 from testbed.learning.kernels.protocol import EvaluationJob, EvaluationOutput
-from testbed.learning.metrics import evaluation_metrics, main_metrics
+from testbed.learning.metrics import clients_metrics, evaluation_metrics, main_metrics
 from testbed.learning.task import LearningTask, State
 from testbed.records import Recorder, Schema
 
-__all__ = ["EVALUATION", "NO_VIEWS", "Evaluator"]
+__all__ = ["EVALUATION", "NO_MODELS", "NO_VIEWS", "Evaluator"]
 
 EVALUATION: Final = Schema.of(
     "evaluation",
@@ -36,12 +41,14 @@ EVALUATION: Final = Schema.of(
 )
 
 NO_VIEWS: Final[Mapping[str, State]] = MappingProxyType({})
+NO_MODELS: Final[Mapping[int, State]] = MappingProxyType({})
 
 _VIEW: Final = re.compile(r"[a-z][a-z0-9_]*")
 _TAKEN: Final = re.compile(r"class_\d+")
 
-# The evaluations of a version's views, by name.
-_Handles = dict[str, Handle[EvaluationOutput | None]]
+# The evaluation of a version, and those of its views by name.
+_Evaluation = Handle[EvaluationOutput | None] | ClientsHandle
+_Handles = dict[str, _Evaluation]
 
 
 class Evaluator:
@@ -54,7 +61,8 @@ class Evaluator:
     histograms : (num_clients, num_classes) training samples (of language: tokens) of each label.
     interval_s, interval_rounds : the grid's spacing, exactly one of the two.
     horizon_s : the last grid time is at most this.
-    records : receives the table `evaluation` on `close`.
+    records : receives the table `evaluation` on `close`, and `client_evaluation` if there are `tests`.
+    tests : the clients' own tests; None: there is one test set for all.
 
     `views` are the names of the views that every version has, none at first; the world states them when it is built.
 
@@ -73,6 +81,7 @@ class Evaluator:
         records: Recorder,
         *,
         interval_rounds: int | None = None,
+        tests: ClientTests | None = None,
     ) -> None:
         if (interval_s is None) == (interval_rounds is None):
             raise ValueError("an evaluation grid has exactly one of interval_s and interval_rounds")
@@ -86,12 +95,14 @@ class Evaluator:
         self._interval_rounds = interval_rounds
         self._horizon_s = horizon_s
         self._record = records.open(EVALUATION)
+        self._tests = tests
+        self._record_client = records.open(CLIENT_EVALUATION) if tests is not None else None
         self._views: tuple[str, ...] = ()
-        self._current: tuple[int, State, Mapping[str, State]] | None = None
-        self._current_handle: Handle[EvaluationOutput | None] | None = None
+        self._current: tuple[int, State, Mapping[str, State], StateOf | None] | None = None
+        self._current_handle: _Evaluation | None = None
         self._current_views: _Handles | None = None
         self._last_commit_s = 0.0
-        self._grid: list[tuple[float, int, Handle[EvaluationOutput | None], _Handles]] = []
+        self._grid: list[tuple[float, int, _Evaluation, _Handles]] = []
         self._next_point = 0
         self._num_known = 0  # grid points whose evaluation has been computed, from the first on
         self._metrics: dict[int, dict[str, float]] = {}  # by version
@@ -108,20 +119,30 @@ class Evaluator:
             raise ValueError(f"views need names of their own, in lower case, digits and _, got {names}")
         self._views = tuple(names)
 
-    def commit(self, version: int, time_s: float, parameters: State, views: Mapping[str, State] = NO_VIEWS) -> None:
+    def commit(
+        self,
+        version: int,
+        time_s: float,
+        parameters: State,
+        views: Mapping[str, State] = NO_VIEWS,
+        state_of: StateOf | None = None,
+    ) -> None:
         """Take note that `version` with these parameters, (num_entries,), is current from `time_s` on.
 
         A grid time exactly at a commit sees the new version. `views` has the vector of every name in `self.views`,
-        (num_entries,) each, made read-only; one that is `parameters` itself costs no evaluation of its own.
+        (num_entries,) each, made read-only; one that is `parameters` itself costs no evaluation of its own. Where
+        clients have tests of their own, `state_of` gives every client's whole state as it is now, whenever it is asked.
         """
         if time_s < self._last_commit_s:
             raise ValueError(f"version {version} was committed at {time_s} s, before {self._last_commit_s} s")
         if set(views) != set(self._views):
             raise ValueError(f"version {version} has the views {sorted(views)}, the world stated {sorted(self._views)}")
+        if (state_of is None) != (self._tests is None):
+            raise ValueError("a version states the clients' own states exactly where they have tests of their own")
         for vector in views.values():
             vector.setflags(write=False)
         self._fill(time_s, inclusive=False)
-        self._current, self._current_handle, self._last_commit_s = (version, parameters, views), None, time_s
+        self._current, self._current_handle, self._last_commit_s = (version, parameters, views, state_of), None, time_s
         self._current_views = None
         if self._interval_rounds is not None and version % self._interval_rounds == 0:
             self._put_current(time_s)
@@ -135,8 +156,17 @@ class Evaluator:
         for time_s, version, handle, views in self._grid:
             for name, value in self._metrics_of(version, handle, views).items():
                 self._record(time_s, version, name, value)
+            self._write_clients(time_s, version, handle)
         self._grid.clear()
         self._metrics.clear()
+
+    def _write_clients(self, time_s: float, version: int, handle: _Evaluation) -> None:
+        output = handle.value()
+        if self._record_client is None or not isinstance(output, ClientsOutput):
+            return
+        columns = (output.client_samples, output.client_accuracy, output.client_loss)
+        for client, row in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+            self._record_client(time_s, version, client, *row)
 
     def series(self, metric: str, now_s: float) -> tuple[list[float], list[float]]:
         """Return the grid times up to `now_s` [s] and a metric at each, computing what has not been computed.
@@ -152,18 +182,20 @@ class Evaluator:
                 values.append(metrics[metric])
         return times_s, values
 
-    def _metrics_of(self, version: int, handle: Handle[EvaluationOutput | None], views: _Handles) -> dict[str, float]:
+    def _metrics_of(self, version: int, handle: _Evaluation, views: _Handles) -> dict[str, float]:
         """Return the metrics of a version; none under a kernel that computes nothing."""
         if version not in self._metrics:
             output, is_language = handle.value(), self._task.is_language
             metrics: dict[str, float] = {}
-            if output is not None and is_language:
+            if isinstance(output, ClientsOutput):
+                metrics = clients_metrics(output)
+            elif output is not None and is_language:
                 metrics = main_metrics(output, is_language=True)
             elif output is not None:
                 metrics = evaluation_metrics(output, self._histograms)
             for view, evaluation in views.items():
                 if (seen := evaluation.value()) is not None:
-                    of_view = main_metrics(seen, is_language=is_language)
+                    of_view = _main_metrics(seen, is_language=is_language)
                     metrics |= {f"{name}_{view}": value for name, value in of_view.items()}
             self._metrics[version] = metrics
         return self._metrics[version]
@@ -178,7 +210,7 @@ class Evaluator:
         """The spacing of a grid of rounds; None for a grid of times."""
         return self._interval_rounds
 
-    def evaluate_current(self) -> Handle[EvaluationOutput | None]:
+    def evaluate_current(self) -> _Evaluation:
         """Return the evaluation of the current version, submitted once however often it is asked for.
 
         Raises
@@ -188,21 +220,28 @@ class Evaluator:
         if self._current_handle is None:
             if self._current is None:
                 raise RuntimeError("there is no version to evaluate yet")
-            version, parameters, _ = self._current
-            self._current_handle = self._submit(version, parameters)
+            version, parameters, _, state_of = self._current
+            if self._tests is not None and state_of is not None:
+                self._current_handle = self._tests.submit(version, state_of)
+            else:
+                self._current_handle = self._submit(version, parameters)
         return self._current_handle
 
     def _submit(self, version: int, parameters: State) -> Handle[EvaluationOutput | None]:
         return self._jobs.submit(EvaluationJob(task=self._task, version=version, parameters=parameters))
 
+    def _submit_view(self, version: int, vector: State) -> _Evaluation:
+        return self._submit(version, vector) if self._tests is None else self._tests.submit(version, lambda _: vector)
+
     def _put_current(self, time_s: float) -> None:
         """Put the current version and its views on the grid, each submitted once."""
         assert self._current is not None
-        version, parameters, views = self._current
+        version, parameters, views, _ = self._current
         own = self.evaluate_current()
         if self._current_views is None:
             self._current_views = {
-                name: own if vector is parameters else self._submit(version, vector) for name, vector in views.items()
+                name: own if vector is parameters and isinstance(own, Handle) else self._submit_view(version, vector)
+                for name, vector in views.items()
             }
         self._grid.append((time_s, version, own, self._current_views))
 
@@ -210,7 +249,10 @@ class Evaluator:
     def latest(self) -> tuple[float, float] | None:
         """The last grid time [s] whose version has been evaluated, and its accuracy; computes nothing."""
         found = self._latest_output()
-        return None if found is None else (found[0], main_metrics(found[1], is_language=False)["accuracy"])
+        if found is None:
+            return None
+        time_s, output = found
+        return time_s, _main_metrics(output, is_language=False)["accuracy"]
 
     @property
     def latest_accuracy(self) -> float | None:
@@ -241,3 +283,11 @@ class Evaluator:
             self._next_point += 1
             if self._current is not None:
                 self._put_current(time_s)
+
+
+def _main_metrics(output: EvaluationOutput, *, is_language: bool) -> dict[str, float]:
+    """Return accuracy and loss, and of language perplexity; means over clients who are tested by themselves."""
+    if isinstance(output, ClientsOutput):
+        metrics = clients_metrics(output)
+        return {name: metrics[name] for name in ("accuracy", "loss")}
+    return main_metrics(output, is_language=is_language)

@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from testbed.errors import unknown_name
-from testbed.learning.datasets.dataset import Dataset
+from testbed.learning.client_tests import ClientsOutput
+from testbed.learning.datasets.dataset import AnyDataset
 from testbed.learning.kernels.protocol import EvaluationOutput
 
-__all__ = ["check_metric", "client_accuracies", "evaluation_metrics", "main_metrics"]
+__all__ = ["check_metric", "client_accuracies", "clients_metrics", "evaluation_metrics", "main_metrics"]
 
 _UNLUCKY_PERCENTILE: Final = 10.0
 
@@ -60,7 +61,22 @@ def evaluation_metrics(output: EvaluationOutput, histograms: npt.NDArray[np.int6
     return metrics
 
 
-def check_metric(metric: str, data: Dataset, views: Sequence[str] = ()) -> None:
+def clients_metrics(output: ClientsOutput) -> dict[str, float]:
+    """Return the metrics of one version where every client is tested on samples of its own.
+
+    `accuracy` and `loss` are plain means over clients, `accuracy_pooled` is that of all test samples together (a mean
+    over clients weighted by their samples), `client_accuracy_p10` the tenth percentile over clients.
+    """
+    accuracies = output.client_accuracy
+    return {
+        "accuracy": float(accuracies.mean()),
+        "loss": output.loss,
+        "accuracy_pooled": float(output.client_correct.sum() / output.client_samples.sum()),
+        "client_accuracy_p10": float(np.percentile(accuracies, _UNLUCKY_PERCENTILE)),
+    }
+
+
+def check_metric(metric: str, data: AnyDataset, views: Sequence[str] = ()) -> None:
     """Refuse a metric that a run on this data, in a world with these views, does not record.
 
     Raises
@@ -69,7 +85,9 @@ def check_metric(metric: str, data: Dataset, views: Sequence[str] = ()) -> None:
     """
     main = ["accuracy", "loss", *(["perplexity"] if data.is_language else [])]
     known = [*main, *(f"{name}_{view}" for view in views for name in main)]
-    if not data.is_language:
+    if data.tests_by_client:
+        known += ["accuracy_pooled", "client_accuracy_p10"]
+    elif not data.is_language:
         known += ["client_accuracy_p10", *(f"accuracy_class_{label}" for label in np.unique(data.test_labels))]
     if metric not in known:
         raise unknown_name("metric", metric, known)

@@ -194,6 +194,7 @@ def make_training_job(
     root_seed: int,
     proximal_weight: float = 0.0,
     learning_rate: float | None = None,
+    optimizer_state: State | None = None,
 ) -> TrainingJob:
     """Return the `index`-th training job of a client, its luck drawn from stream (TRAIN, client, index).
 
@@ -207,12 +208,15 @@ def make_training_job(
     plan : the batch size and the number of steps.
     root_seed : the run's seed.
     proximal_weight : mu of the objective's proximal term.
-    learning_rate : of all its steps, which start from an optimiser's state of zeros; None: plain SGD, the task's rate.
+    learning_rate : of all its steps; None: plain SGD that starts without momentum, at the task's rate.
+    optimizer_state : (num_state,) float32, what the first step starts with; None: zeros, if there is a learning rate.
     """
     rng = stream(root_seed, Purpose.TRAIN, client, index)
     torch_seed = int(rng.integers(2**63))
     samples, counts = draw_minibatches(shard, plan, task.batch_width, rng)
     num_steps = plan.num_steps(len(shard))
+    if learning_rate is not None and optimizer_state is None:
+        optimizer_state = np.zeros(task.num_state, dtype=np.float32)
     return TrainingJob(
         task=task,
         client=client,
@@ -224,6 +228,6 @@ def make_training_job(
         num_steps=num_steps,
         torch_seed=torch_seed,
         proximal_weight=proximal_weight,
-        optimizer_state=None if learning_rate is None else np.zeros(task.num_state, dtype=np.float32),
+        optimizer_state=optimizer_state,
         learning_rates=None if learning_rate is None else np.full(num_steps, learning_rate),
     )

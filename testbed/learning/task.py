@@ -6,9 +6,10 @@ to it.
 """
 
 import copy
-from collections.abc import Iterator
+import fnmatch
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,17 +33,18 @@ class LearningData(Protocol):
     """Samples with labels, split into training and test set; see `testbed.learning.datasets.Dataset`.
 
     To classify: inputs float32 (n, ...) and one label a sample, int64 (n,). Language: tokens int64 (n, T) and for each
-    the one that follows it, int64 (n, T).
+    the one that follows it, int64 (n, T). Inputs may also be a store: whatever gives the model's input for a tensor of
+    sample numbers, `inputs[indices]`, and has a length; its samples have one label each.
     """
 
     @property
     def name(self) -> str: ...
     @property
-    def train_inputs(self) -> npt.NDArray[np.float32] | npt.NDArray[np.int64]: ...
+    def train_inputs(self) -> Any: ...
     @property
     def train_labels(self) -> npt.NDArray[np.int64]: ...
     @property
-    def test_inputs(self) -> npt.NDArray[np.float32] | npt.NDArray[np.int64]: ...
+    def test_inputs(self) -> Any: ...
     @property
     def test_labels(self) -> npt.NDArray[np.int64]: ...
     @property
@@ -59,6 +61,8 @@ class LearningTask:
     data : training and test set.
     optimizer : how a step is made.
     batch_width : samples of the widest batch any client can draw.
+    local : shell patterns of the tensors that stay with each client and are not exchanged.
+    trial : (any,) samples that a batch can have together, on the first of which the traits are observed; None: any can.
 
     Attributes
     ----------
@@ -66,6 +70,8 @@ class LearningTask:
     layout : the travelling state: parameters and floating-point buffers, one entry a storage.
     trainable : the names of the tensors that training changes by gradient.
     is_language : whether a sample is a window of tokens with a label each.
+    is_personal : whether some tensors stay with each client.
+    exchanged : the slices of the state that are exchanged, in order; neighbours are joined.
     traits : what the forward does that decides how jobs may be computed together.
 
     Raises
@@ -79,6 +85,8 @@ class LearningTask:
         data: LearningData,
         optimizer: OptimizerSettings,
         batch_width: int,
+        local: Sequence[str] = (),
+        trial: npt.NDArray[np.int64] | None = None,
     ) -> None:
         if len(data.train_labels) < 1 or len(data.test_labels) < 1:
             raise RequestError(f"the data {data.name!r} needs a training sample and a test sample")
@@ -89,33 +97,71 @@ class LearningTask:
         self.batch_width = batch_width
         self.num_classes = data.num_classes
         self.is_language = data.train_labels.ndim > 1
-        self.train_inputs = _shared_tensor(data.train_inputs)
+        self.train_inputs: Any = _shared_tensor(data.train_inputs)
         self.train_labels = _shared_tensor(data.train_labels)
         # A copy, because PyTorch aligns its own memory: the bits of a product can depend on the alignment.
-        self.test_inputs = torch.tensor(data.test_inputs)
+        self.test_inputs: Any = _own_tensor(data.test_inputs)
         self.test_labels = torch.tensor(data.test_labels)
-        self.model = copy.deepcopy(model).float()
+        self.model = copy.deepcopy(model).float().train()
         self._travelling = dict(_travelling_tensors(self.model))
         self._staying = [(buffer, buffer.clone()) for buffer in _staying_buffers(self.model)]
         self.layout = Layout([(name, tuple(tensor.shape)) for name, tensor in self._travelling.items()])
+        self._sizes = [tensor.numel() for tensor in self._travelling.values()]
         self.trainable = tuple(name for name, tensor in self._travelling.items() if tensor.requires_grad)
         self._initial = self.unload()
-        trial = slice(0, _NUM_TRIAL_SAMPLES)
-        self.traits = observe(self.model, self.train_inputs[trial].clone(), self.train_labels[trial], self.num_classes)
+        self.local = tuple(local)
+        self.exchanged = tuple(self._joined([slot.name for slot in self.layout if not self._stays(slot.name)]))
+        self.is_personal = self.num_exchanged < self.layout.size
+        if not self.exchanged:
+            raise RequestError(f"all tensors stay with the clients: {', '.join(local)} leave nothing to exchange")
+        tried = torch.arange(len(self.train_labels)) if trial is None else torch.from_numpy(trial)
+        tried = tried[:_NUM_TRIAL_SAMPLES]
+        self.traits = observe(self.model, self.train_inputs[tried], self.train_labels[tried], self.num_classes)
+
+    @cached_property
+    def num_exchanged(self) -> int:
+        """How many entries of a state are exchanged."""
+        return sum(run.stop - run.start for run in self.exchanged)
+
+    @cached_property
+    def trained_is_exchanged(self) -> torch.Tensor:
+        """1 where a trained entry is exchanged, 0 where it stays with the client: (num_trained,) float32."""
+        mask = np.zeros(self.layout.size, dtype=np.float32)
+        for run in self.exchanged:
+            mask[run] = 1.0
+        return torch.from_numpy(np.concatenate([mask[run] for run in self.trained]))
+
+    def exchanged_part(self, state: State) -> State:
+        """Return what is exchanged of `state : (num_entries,)`, (num_exchanged,); the state itself if it is all."""
+        return np.concatenate([state[run] for run in self.exchanged]) if self.is_personal else state
+
+    def with_exchanged(self, state: State, part: State) -> State:
+        """Return a new `state : (num_entries,)` with `part : (num_exchanged,)` in it; `part` itself if it is all."""
+        if not self.is_personal:
+            return part
+        merged, stop = state.copy(), 0
+        for run in self.exchanged:
+            start, stop = stop, stop + run.stop - run.start
+            merged[run] = part[start:stop]
+        return merged
+
+    def _stays(self, name: str) -> bool:
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.local)
 
     @property
     def num_state(self) -> int:
         """The length of the optimiser's state."""
-        return self.optimizer.num_state(self._num_trained)
+        return self.optimizer.num_state(self.num_trained)
 
     @property
-    def _num_trained(self) -> int:
+    def num_trained(self) -> int:
+        """How many entries of a state training changes by gradient."""
         return sum(run.stop - run.start for run in self.trained)
 
     @cached_property
     def descent(self) -> FlatOptimizer:
         """The optimiser of jobs that bring a state, with room for one vector: whoever steps loads it first."""
-        return FlatOptimizer(self.optimizer, self._num_trained)
+        return FlatOptimizer(self.optimizer, self.num_trained)
 
     @property
     def trainable_tensors(self) -> list[torch.Tensor]:
@@ -126,18 +172,34 @@ class LearningTask:
         """Return a copy of the state the model was given with, (num_entries,)."""
         return self._initial.copy()
 
-    def load(self, state: State) -> nn.Module:
+    def state_in(self, module: nn.Module) -> State:
+        """Return the state that lies in another module of the same architecture, (num_entries,).
+
+        Raises
+        ------
+        ValueError : its tensors have other names or shapes.
+        """
+        tensors = dict(_travelling_tensors(module))
+        if Layout([(name, tuple(tensor.shape)) for name, tensor in tensors.items()]) != self.layout:
+            raise ValueError("a module of another architecture than the task's")
+        return np.concatenate([tensor.detach().float().reshape(-1).numpy() for tensor in tensors.values()])
+
+    def load(self, state: State, *, training: bool = True) -> nn.Module:
         """Return the template with `state : (num_entries,)` loaded; valid until the next load.
 
         What does not travel (integer counters) is set back, so that a result never depends on an earlier one.
+        `training` : whether it is in training mode, else in evaluation mode.
         """
         with torch.no_grad():
-            flat = torch.tensor(state)  # a copy: PyTorch refuses to look at read-only arrays
-            for slot, tensor in zip(self.layout, self._travelling.values(), strict=True):
-                tensor.copy_(flat[slot.start : slot.stop].view(slot.shape))
+            pieces = torch.split(
+                torch.tensor(state), self._sizes
+            )  # a copy: PyTorch refuses to look at read-only arrays
+            for piece, tensor in zip(pieces, self._travelling.values(), strict=True):
+                tensor.copy_(piece.view(tensor.shape))
             for buffer, initial in self._staying:
                 buffer.copy_(initial)
-        return self.model
+        # To change the mode means to visit every module, which takes as long as a forward of a small one.
+        return self.model if self.model.training == training else self.model.train(training)
 
     def unload(self) -> State:
         """Return the state now in the template as a new vector, (num_entries,)."""
@@ -147,12 +209,13 @@ class LearningTask:
     @cached_property
     def trained(self) -> tuple[slice, ...]:
         """The slices of the state that `trainable` are, in order; neighbours are joined."""
-        return tuple(self._runs())
+        return tuple(self._joined(self.trainable))
 
-    def _runs(self) -> Iterator[slice]:
-        start = stop = 0
+    def _joined(self, names: Sequence[str]) -> Iterator[slice]:
+        """Yield the slices of these tensors in the order of the layout, neighbours joined."""
+        start, stop, chosen = 0, 0, set(names)
         for slot in self.layout:
-            if slot.name in self.trainable:
+            if slot.name in chosen:
                 if slot.start > stop:
                     if stop > start:
                         yield slice(start, stop)
@@ -180,6 +243,16 @@ def _staying_buffers(module: nn.Module) -> Iterator[torch.Tensor]:
     return (buffer for buffer in module.buffers() if buffer.data_ptr() not in travelling)
 
 
-def _shared_tensor(array: npt.NDArray[np.float32] | npt.NDArray[np.int64]) -> torch.Tensor:
-    """Return a tensor over the same memory, or a copy if the array is read-only: PyTorch would complain."""
+def _own_tensor(inputs: Any) -> Any:
+    """Return a copy of an array as a tensor; a store as it is."""
+    return torch.tensor(inputs) if isinstance(inputs, np.ndarray) else inputs
+
+
+def _shared_tensor(array: Any) -> Any:
+    """Return a tensor over the same memory, or a copy if the array is read-only: PyTorch would complain.
+
+    A store is returned as it is.
+    """
+    if not isinstance(array, np.ndarray):
+        return array
     return torch.from_numpy(array) if array.flags.writeable else torch.tensor(array)

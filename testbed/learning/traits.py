@@ -9,6 +9,7 @@ import copy
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -55,13 +56,15 @@ class ForwardTraits:
     saved_entries_per_sample: int
 
 
-def observe(module: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, num_classes: int) -> ForwardTraits:
+def observe(module: nn.Module, inputs: Any, labels: torch.Tensor, num_classes: int) -> ForwardTraits:
     """Return the traits of a model by a trial on a few samples; model and global generator stay as they were.
 
     Parameters
     ----------
     module : the model.
-    inputs : (num_samples, ...) float32, at least one sample; of language (num_samples, T) int64 tokens.
+    inputs : (num_samples, ...) float32, at least one sample; of language (num_samples, T) int64 tokens. What a store
+        gives may be something else; nobody knows then whether one sample's scores depend on the others, so they count
+        as if they did.
     labels : (num_samples,) int64; of language (num_samples, T).
     num_classes : the scores must have at least as many columns.
 
@@ -82,7 +85,8 @@ def observe(module: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, num_c
         trainable = {name: p for name, p in trial.named_parameters() if p.requires_grad}
         loss = masked_mean_loss(scores, labels, torch.ones(len(inputs)))
         gradients = dict(zip(trainable, _gradients(loss, trainable), strict=True))
-        mixes = not (draws or changes) and _mixes_samples(trial, inputs, scores, num_classes)
+        is_array = isinstance(inputs, torch.Tensor)
+        mixes = not is_array or (not (draws or changes) and _mixes_samples(trial, inputs, scores, num_classes))
         layers = linear_layers(module)
         convolves = any(isinstance(m, nn.modules.conv._ConvNd) for m in trial.modules())
         # The first vmap of a process costs seconds of imports: tried only where it may be used.
@@ -92,7 +96,8 @@ def observe(module: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, num_c
             changes_buffers=changes,
             mixes_samples=mixes,
             convolves=convolves,
-            unused=tuple(name for name, gradient in gradients.items() if gradient is None),
+            # A store's samples may differ in what they use.
+            unused=tuple(name for name, gradient in gradients.items() if gradient is None and is_array),
             vmap_complaint=_vmap_complaint(trial, inputs, labels, gradients) if tries_vmap else "",
             layers=layers,
             saved_entries_per_sample=num_saved // len(inputs),
@@ -119,7 +124,7 @@ def lane_loss(module: nn.Module) -> LaneLoss:
     return loss
 
 
-def _try_forward(module: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, int]:
+def _try_forward(module: nn.Module, inputs: Any) -> tuple[torch.Tensor, int]:
     """Return the scores, and how many numbers besides the parameters autograd saved for them."""
     parameters = {p.data_ptr() for p in module.parameters()}
     num_saved = 0
@@ -133,8 +138,8 @@ def _try_forward(module: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor,
         with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
             return class_scores(module(inputs)), num_saved
     except _TORCH_ERRORS as error:
-        shape = tuple(inputs.shape[1:])
-        raise RequestError(f"the model cannot take samples of shape {shape}: {_first_line(error)}") from error
+        kind = f"of shape {tuple(inputs.shape[1:])}" if isinstance(inputs, torch.Tensor) else "of this data set"
+        raise RequestError(f"the model cannot take samples {kind}: {_first_line(error)}") from error
 
 
 def _gradients(loss: torch.Tensor, trainable: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor | None, ...]:

@@ -10,6 +10,8 @@ from testbed.experiments.finding import Finding
 from testbed.experiments.result import RunResult
 from testbed.experiments.scenario import data_location
 from testbed.experiments.sweep import PlannedRun, run_sweep
+from testbed.experiments.sweep_file import reusable_runs
+from testbed.learning.datasets.dataset import DatasetSource
 from testbed.views.progress import progress_bar
 
 __all__ = ["Reproduction", "Section", "Setting"]
@@ -25,7 +27,8 @@ class Setting:
     num_processes : runs side by side.
     quick : at a reduced size, to see that everything works: the figures mean nothing.
     data_dir : where data sets lie, or None.
-    out : where runs are saved, one folder a section, or None.
+    out : where runs are saved, one folder a section, or None; what is there and would come out the same is reused.
+    tell : is told how many runs were reused.
     """
 
     seeds: Sequence[int] = (0, 1, 2)
@@ -33,16 +36,22 @@ class Setting:
     quick: bool = False
     data_dir: Path | None = None
     out: Path | None = None
+    tell: Callable[[str], None] = lambda words: None
 
     def run(self, section: str, planned: Sequence[PlannedRun]) -> list[RunResult]:
         """Return the results of a plan, in its order; a failed one has its error."""
-        with progress_bar(len(planned)) as progress:
+        root = None if self.out is None else self.out / section
+        done = {} if root is None else reusable_runs(planned, root)
+        if done:
+            self.tell(f"{section}: {len(done)} of {len(planned)} runs are reused from {root}")
+        with progress_bar(len(planned) - len(done)) as progress:
             return run_sweep(
                 planned,
-                root=None if self.out is None else self.out / section,
+                root=root,
                 data_dir=self.data_dir,
                 observer=progress.observer,
                 num_processes=self.num_processes,
+                done=done,
             )
 
 
@@ -56,7 +65,7 @@ class Section:
     question : what it asks, in one line.
     minutes : about how long it takes at full size in two processes.
     find : does the work.
-    needs_data : the data sets it reads from the data folder.
+    needs_data : the data sets it reads from the data folder; a name of the catalogue, or of a TU set.
     """
 
     name: str
@@ -69,10 +78,20 @@ class Section:
         """Return what was found; where a data set is absent, that the section was left out, and which one it was."""
         for name in self.needs_data:
             try:
-                catalogue.load("dataset", name)().load(data_location(setting.data_dir))
+                _source(name).load(data_location(setting.data_dir))
             except RequestError as error:
-                return Finding(self.question, ("section",), ((self.name,),), left_out=(f"all of it: {error}",))
+                reason = f"all of it, which needs {name}: {error}"
+                return Finding(self.question, ("section",), ((self.name,),), left_out=(reason,))
         return self.find(setting)
+
+
+def _source(name: str) -> DatasetSource:
+    """Return a data set that needs no settings, or the TU set of this name."""
+    known = name in catalogue.entries("dataset")
+    source: DatasetSource = (
+        catalogue.load("dataset", name)() if known else catalogue.load("dataset", "tu-dataset")(name=name)
+    )
+    return source
 
 
 @dataclass(frozen=True)

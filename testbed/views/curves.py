@@ -1,4 +1,4 @@
-"""Curves: a metric against what it took: time, channel uses and radiated energy, or time, steps and WAN traffic.
+"""Curves: a metric against what it took: time, channel uses and radiated energy, or time, rounds or steps and traffic.
 
 What is on the horizontal axes is said in `panels.py`. A line is the median over seeds. The band is the interval of that
 median which tables give, between two order statistics of at least 95 %: with eight seeds or fewer it reaches from the
@@ -29,7 +29,7 @@ from testbed.views.palette import (
     quieten,
     with_prefix,
 )
-from testbed.views.panels import Panel, has_log_values, panels_of, quantity_at
+from testbed.views.panels import TRAFFIC, Panel, has_log_values, panels_of, quantity_at
 from testbed.views.selection import drawn_alternatives, words_on_left_out
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ def plot_curves(
     drawn = drawn_alternatives(runs, metric, on_metric, rule)
     panels = panels_of(run for group in runs.values() for run in group)
     figure = new_figure(height_px=_HEIGHT_PX)
-    costs = "steps and traffic" if panels[1].quantity == "version" else "traffic and energy"
+    costs = "traffic and energy"
+    if panels[1].quantity == "version":
+        costs = "rounds and traffic" if panels[2].quantity == TRAFFIC else "steps and traffic"
     headline = title or f"{metric_label(metric).capitalize()} against time, {costs}"
     top = _draw_heading(figure, drawn, metric, headline, on_metric, rule, len(runs))
     margins = {"left": 0.065, "right": 0.975, "top": top, "bottom": 0.075}
@@ -219,7 +221,7 @@ def median_bands(runs: Mapping[str, Sequence[RunResult]], metric: str, quantity:
 
     Parameters
     ----------
-    quantity : `time_s`, `version` or one of `testbed.experiments.result.COSTS`.
+    quantity : `time_s`, `version`, `TRAFFIC` or one of `testbed.experiments.result.COSTS`.
     """
     curves = {label: _curves(group, metric, quantity) for label, group in runs.items()}
     # As far as all seeds of an alternative have come: beyond that its median would be of fewer and fewer.
@@ -248,7 +250,9 @@ def _draw_lines(axes: "Axes", runs: Mapping[str, Sequence[RunResult]], metric: s
     for position, (label, band) in enumerate(bands.items()):
         colour = colour_of(position)
         axes.fill_between(band.x, band.low, band.high, color=colour, alpha=0.16, linewidth=0)
-        axes.plot(band.x, band.median, label=label, **_line(position))
+        # Who sends nothing has a single point, which is no line.
+        alone: dict[str, Any] = {"marker": "o", "markersize": 9, "clip_on": False} if len(band.x) == 1 else {}
+        axes.plot(band.x, band.median, label=label, **_line(position), **alone)
     if logarithmic:
         axes.set_xscale("log")
     else:

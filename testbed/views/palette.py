@@ -65,11 +65,11 @@ def quieten(axes: "Axes", grid: Any = "both") -> None:
 def with_prefix(value: float) -> str:
     """Return a number with three significant digits and an SI prefix, ready for its unit.
 
-    >>> with_prefix(1234567.0), with_prefix(0.5), with_prefix(0.0), with_prefix(999.9)
-    ('1.23 M', '0.5 ', '0 ', '1 k')
+    >>> with_prefix(1234567.0), with_prefix(0.5), with_prefix(0.0), with_prefix(999.9), with_prefix(9.06e16)
+    ('1.23 M', '0.5 ', '0 ', '1 k', '90.6 P')
     """
     rounded = float(f"{value:.3g}")
-    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+    for factor, prefix in ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(rounded) >= factor:
             return f"{rounded / factor:.3g} {prefix}"
     return f"{rounded:.3g} "

@@ -1,10 +1,12 @@
 """What curves are drawn against: time, channel uses and radiated energy; between regions time, steps and traffic.
 
-Accuracy against time alone flatters whoever spends most, so the three are always shown together.
+Accuracy against time alone flatters whoever spends most, so the three are always shown together. Where clients are
+tested by themselves and only digital messages are sent, traffic is what methods differ in, as between regions: the
+bits of both directions, and of what was sent once, before training.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +15,13 @@ from testbed.experiments.result import RunResult
 from testbed.views.palette import LOG_FROM_RATIO
 from testbed.views.quantities import time_unit, traffic_unit
 
-__all__ = ["Panel", "has_log_values", "panels_of", "quantity_at"]
+__all__ = ["TRAFFIC", "Panel", "has_log_values", "panels_of", "quantity_at"]
+
+TRAFFIC: Final = "traffic_bits"  # of a federation, up and down
 
 
 class Panel(NamedTuple):
-    """A horizontal axis: `time_s`, `version` or one of `COSTS`, its label, and what one of its unit is in SI."""
+    """A horizontal axis: `time_s`, `version`, `TRAFFIC` or one of `COSTS`, its label, what one of its unit is in SI."""
 
     quantity: str
     label: str
@@ -29,6 +33,9 @@ def panels_of(runs: Iterable[RunResult]) -> tuple[Panel, ...]:
     everyone = list(runs)
     unit = time_unit(run.elapsed_s for run in everyone)
     time = Panel("time_s", f"simulated time [{unit.symbol}]", unit.size)
+    if everyone and all(_counts_bits(run) for run in everyone):
+        unit = traffic_unit(float(run.column("transfer", "bits").sum()) for run in everyone)
+        return time, Panel("version", "rounds", 1.0), Panel(TRAFFIC, f"traffic up and down [{unit.symbol}]", unit.size)
     if not any(run.between_regions for run in everyone):
         uses = Panel("channel_uses", "channel uses of the uplink", 1.0)
         return time, uses, Panel("energy_tx_j", "energy radiated by the devices [J]", 1.0)
@@ -46,6 +53,8 @@ def quantity_at(
         return times_s
     if quantity == "version":
         return np.array([run.version_at(metric, float(time_s)) for time_s in times_s])
+    if quantity == TRAFFIC:
+        return _sent_bits(run, times_s)
     return run.spent(quantity, times_s)
 
 
@@ -56,3 +65,16 @@ def has_log_values(metric: str, low: float, high: float) -> bool:
     (True, False)
     """
     return metric.startswith("perplexity") and 0 < low < high / LOG_FROM_RATIO
+
+
+def _counts_bits(run: RunResult) -> bool:
+    """Return whether a run tested every client by itself and superposed nothing: then bits say what it sent."""
+    return "client_evaluation" in run.tables and "aircomp" not in run.column("transfer", "channel")
+
+
+def _sent_bits(run: RunResult, times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the bits that had been sent, by whomever, at each of `times_s : (n,)`."""
+    ends_s, bits = (run.column("transfer", name).astype(np.float64) for name in ("end_s", "bits"))
+    order = np.argsort(ends_s, kind="stable")
+    total = np.concatenate([[0.0], np.cumsum(bits[order])])
+    return np.asarray(total[np.searchsorted(ends_s[order], times_s, side="right")])

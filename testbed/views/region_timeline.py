@@ -1,4 +1,4 @@
-"""The timeline of regions over a WAN: a lane per region, the collectives, a thin lane per link, and a metric below.
+"""The timeline of regions over a WAN: a lane per region, the collectives, a thin lane per link, a metric if any.
 
 Computing is calm, standing still for a transfer is bright red. A column of pixels is as dark as the part of it that
 spans cover, but never too faint to be seen, so thousands of flows stay legible. Collectives have the colour of the
@@ -36,7 +36,7 @@ _QUEUE: Final = "#E69F00"
 _WIDTH_PX, _HEIGHT_PX = 1600, 1000
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.125, 0.985, 0.885, 0.065
 _REGION, _COLLECTIVE, _LINK_HEIGHT, _GAP = 1.0, 0.9, 0.5, 0.6  # heights of lanes and of what is free between blocks
-_MOST_PX: Final = 52.0  # height of a region's lane
+_MOST_PX: Final = 52.0  # height of a region's lane above a metric
 _LEAST_CURVE_PX: Final = 150.0
 _FAINTEST: Final = 0.3
 _NARROWEST_PX: Final = 8.0  # steps shorter than this are not told apart
@@ -106,7 +106,8 @@ def plot_region_timeline(run: RunResult, start_s: float | None = None, end_s: fl
     depth += _GAP + 1.6 * _COLLECTIVE if has_collectives else 0
     room_px = _HEIGHT_PX * (_TOP - _BOTTOM)
     metric = next((name for name in _METRICS if name in run.column("evaluation", "metric")), None)
-    lanes_px = min(_MOST_PX * depth, room_px - (_LEAST_CURVE_PX + 60 if metric else 0))
+    # Without a metric below, as of a run that computed nothing, the lanes have the whole figure.
+    lanes_px = room_px if metric is None else min(_MOST_PX * depth, room_px - (_LEAST_CURVE_PX + 60))
     figure = new_figure(_WIDTH_PX, _HEIGHT_PX)
     across, height = _RIGHT - _LEFT, lanes_px / _HEIGHT_PX
     axes = figure.add_axes((_LEFT, _TOP - height, across, height))

@@ -11,10 +11,22 @@ from rich.text import Text
 from testbed.views.palette import with_prefix
 from testbed.views.quantities import SECONDS
 
-__all__ = ["COST_WORDS", "NONE", "add_row", "fraction", "label", "metric_words", "new_table", "number", "shown_costs"]
+__all__ = [
+    "COST_WORDS",
+    "NONE",
+    "add_row",
+    "final_value",
+    "fraction",
+    "label",
+    "metric_words",
+    "new_table",
+    "number",
+    "shown_costs",
+]
 
 NONE: Final = "-"
 _LABEL_WIDTH: Final = 27
+_MANY_DIGITS_BELOW: Final = 100
 
 # A cost -> what it is called, and the unit that gets a prefix; the unit of traffic is chosen for a whole table.
 COST_WORDS: Final = {
@@ -66,6 +78,15 @@ def number(value: float | None, unit: str = "", digits: int = 3) -> str:
 def fraction(value: float | None) -> str:
     """Return a number with three digits behind the point; a dash for none."""
     return NONE if value is None else f"{value:.3f}"
+
+
+def final_value(value: float | None) -> str:
+    """Return a final value of a metric: a perplexity of 1234 needs fewer digits behind the point; a dash for none.
+
+    >>> final_value(0.5), final_value(1234.56)
+    ('0.500', '1234.6')
+    """
+    return fraction(value) if value is None or value < _MANY_DIGITS_BELOW else f"{value:.1f}"
 
 
 def label(text: str) -> str:

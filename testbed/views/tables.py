@@ -19,6 +19,7 @@ from testbed.views.table_parts import (
     COST_WORDS,
     NONE,
     add_row,
+    final_value,
     fraction,
     label,
     metric_words,
@@ -67,11 +68,18 @@ _CAUSES: Final = {
 
 
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the table of `testbed ls` from the rows of `list_runs`."""
-    table = new_table("", "run", "algorithm", "seed", "horizon", "accuracy", "status", "id")
+    """Return the table of `testbed ls` from the rows of `list_runs`.
+
+    Each run has the final value of what sums it up, which the head of the column names, or the cells if runs differ.
+    """
+    metrics = {row["final_metric"] for row in rows} - {None}
+    head = "final" if len(metrics) > 1 else metric_words(next(iter(metrics), "accuracy"))
+    table = new_table("", "run", "algorithm", "seed", "horizon", head, "status", "id")
     for row in rows:
         seed = NONE if row["seed"] is None else str(row["seed"])
-        rounds, accuracy = row.get("horizon_rounds"), fraction(row["final_accuracy"])
+        rounds, final = row.get("horizon_rounds"), final_value(row["final"])
+        if len(metrics) > 1 and row["final_metric"] is not None:
+            final = f"{metric_words(row['final_metric'])} {final}"
         horizon = number(row["horizon_s"], "s") if rounds is None else f"{rounds} rounds"
         add_row(
             table,
@@ -79,7 +87,7 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             row["algorithm"] or NONE,
             seed,
             horizon,
-            accuracy,
+            final,
             row["status"],
             row["run_id"] or NONE,
         )
@@ -146,7 +154,8 @@ def estimate_table(needs: "Estimate") -> Table:
     exact = "" if needs.timeline_exact else ", if nothing were learnt"
     add_row(table, f"global versions{exact}", str(needs.num_versions))
     add_row(table, f"training jobs{exact}", str(needs.num_jobs))
-    add_row(table, "arithmetic of the devices", number(needs.flop, "FLOP"))
+    add_row(table, "arithmetic of the devices, as the clock charges it", number(needs.flop, "FLOP"))
+    add_row(table, "arithmetic computed here, evaluations included", number(needs.flop_computed, "FLOP"))
     add_row(table, "memory of one job", number(needs.peak_bytes_per_job, "B"))
     add_row(table, "evaluations", str(needs.num_evaluations))
     add_row(table, "time here, estimated", number(needs.wall_s, "s"))

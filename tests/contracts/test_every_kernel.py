@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from examples import Example, examples
+from examples import Example, examples, takes_graphs
+from random_graphs import random_graph_set
 from torch import nn
 
+from graphs.graph_dataset import GraphDataset
+from graphs.models.gin import Gin
 from testbed.errors import RequestError
 from testbed.learning.datasets import Dataset
 from testbed.learning.datasets.text import windows
@@ -53,7 +56,8 @@ class OwnModel(nn.Module):
         return self.head(torch.tanh(self.norm(self.inner(x.flatten(1)))))  # type: ignore[no-any-return]
 
 
-MODELS: list[Example | None] = [*examples("model"), None]
+MODELS: list[Example | None] = [*(model for model in examples("model") if not takes_graphs(model)), None]
+GRAPH_MODELS: list[Example | None] = [*(model for model in examples("model") if takes_graphs(model)), None]
 # How a step is made, and the weight of the proximal term of all jobs but the first.
 STEPS: list[tuple[dict[str, float], float]] = [
     ({"learning_rate": 0.1}, 0.0),
@@ -234,6 +238,55 @@ def test_jobs_with_a_state_and_gradients_are_those_of_the_reference_alone_and_in
         np.testing.assert_allclose(output.parameters, expected, rtol=0, atol=1e-5)
         after = reference.optimizer_state if kernel.computes else job.optimizer_state
         np.testing.assert_allclose(output.optimizer_state, after, rtol=0, atol=1e-5)
+
+
+@pytest.fixture(scope="module", params=GRAPH_MODELS, ids=lambda model: str(model or "wide"))
+def graph_jobs(request: pytest.FixtureRequest) -> list[TrainingJob | EvaluationJob]:
+    """Jobs of clients with graphs of two domains, and evaluations on their own; None: a network with lanes."""
+    data = GraphDataset(graphs=random_graph_set((30, 20), max_nodes=8))
+    architecture = Gin(width=16) if request.param is None else request.param.build()
+    if getattr(architecture, "share", "convolutions") != "convolutions":
+        data = GraphDataset(graphs=random_graph_set((50,), max_nodes=8))
+    data = data.seen_by(architecture, [], by_client=True)
+    module = data.build(architecture, 3)
+    settings = OptimizerSettings(kind="adam", learning_rate=0.01, weight_decay=0.01)
+    task = LearningTask(module, data, settings, batch_width=6, local=architecture.local_tensors)
+    made: list[TrainingJob | EvaluationJob] = []
+    for client, num_steps in enumerate((3, 1, 2, 3)):
+        rng = np.random.default_rng(client)
+        state = task.initial_state() + rng.normal(0.0, 0.02, task.layout.size).astype(np.float32)
+        own = np.arange(30) if client % 2 == 0 else np.arange(30, 50)
+        made.append(
+            TrainingJob(
+                task=task, client=client, index=0, base_version=0, torch_seed=client, parameters=state,
+                samples=rng.choice(own, (num_steps, 5)), counts=rng.integers(1, 6, num_steps), num_steps=num_steps,
+                optimizer_state=np.zeros(task.num_state, dtype=np.float32), learning_rates=np.full(num_steps, 0.01),
+                proximal_weight=0.5,
+            )
+        )  # fmt: skip
+        made.append(EvaluationJob(task=task, version=0, parameters=state, samples=rng.choice(own, 7)))
+    return made
+
+
+def test_jobs_of_graphs_are_those_of_the_reference_alone_and_in_company(
+    kernel: Kernel, graph_jobs: list[TrainingJob | EvaluationJob]
+) -> None:
+    together, exact = compute(kernel, graph_jobs), compute(SerialKernel(), graph_jobs)
+    if kernel.computes:
+        assert bytes_of(compute(kernel, graph_jobs[::-1]))[::-1] == bytes_of(together)
+    for job, output, reference in zip(graph_jobs, together, exact, strict=True):
+        if not kernel.computes:
+            assert output is None or output.parameters.tobytes() == job.parameters.tobytes()
+            continue
+        assert bytes_of(compute(kernel, [job])) == bytes_of([output])
+        if isinstance(job, EvaluationJob):
+            assert output.loss == pytest.approx(reference.loss, abs=1e-5)
+            np.testing.assert_array_equal(output.num_samples, reference.num_samples)
+            continue
+        np.testing.assert_allclose(output.parameters, reference.parameters, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(output.optimizer_state, reference.optimizer_state, rtol=0, atol=1e-5)
+        assert output.train_loss == pytest.approx(reference.train_loss, abs=1e-5)
+        assert output.update_norm == pytest.approx(reference.update_norm, rel=1e-3)
 
 
 def test_an_evaluation_is_that_of_the_reference_or_none_at_all(kernel: Kernel, jobs: list[TrainingJob]) -> None:

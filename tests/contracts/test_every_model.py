@@ -1,6 +1,7 @@
 """The contract of every model: built from a seed alone, for any samples it accepts, with one score a class.
 
-Samples are images, or windows of tokens with a score a class for each token.
+Samples are images, or windows of tokens with a score a class for each token. Models of graphs have a contract of their
+own, `test_every_graph_model`.
 """
 
 from contextlib import suppress
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from examples import examples
+from examples import examples, takes_graphs
 from torch import nn
 
 from testbed.errors import RequestError
@@ -18,7 +19,7 @@ WINDOW = (12,)
 SHAPES: list[tuple[int, ...]] = [(1, 8, 8), (1, 28, 28), (3, 32, 32), WINDOW]
 
 
-@pytest.fixture(scope="module", params=examples("model"), ids=str)
+@pytest.fixture(scope="module", params=[model for model in examples("model") if not takes_graphs(model)], ids=str)
 def architecture(request: pytest.FixtureRequest) -> Any:
     return request.param.build()
 

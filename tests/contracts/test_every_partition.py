@@ -1,20 +1,29 @@
-"""The contract of every partition: each sample goes to exactly one client, and each client has some."""
+"""The contract of every partition that sees labels alone: each sample goes to exactly one client, and each has some.
+
+Partitions of graphs and of nodes have a suite of their own.
+"""
 
 from typing import Any
 
 import numpy as np
 import pytest
-from examples import examples
+from examples import Example, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from testbed import catalogue
 from testbed.errors import RequestError
 from testbed.learning.partition import Partition
 
 MANY = settings(max_examples=25, deadline=None)
 
 
-@pytest.fixture(scope="module", params=examples("partition"), ids=str)
+def sees_labels_alone(example: Example) -> bool:
+    rule = catalogue.load("partition", example.name)
+    return not (hasattr(rule, "deal_graphs") or hasattr(rule, "deal_nodes"))
+
+
+@pytest.fixture(scope="module", params=filter(sees_labels_alone, examples("partition")), ids=str)
 def rule(request: pytest.FixtureRequest) -> Any:
     return request.param.build()
 
@@ -62,7 +71,7 @@ def test_another_stream_deals_other_shards_unless_nothing_is_drawn(rule: Any) ->
 
 def test_windows_of_tokens_are_dealt_whole_or_refused_by_the_rules_that_go_by_classes(rule: Any) -> None:
     labels = np.arange(400 * 8).reshape(400, 8) % 10
-    if rule.kind in ("dirichlet", "pathological", "shards"):
+    if rule.kind in ("dirichlet", "pathological", "shards", "stratified"):
         with pytest.raises(RequestError, match=f"partition {rule.kind} deals by the one label of a sample"):
             deal(rule, labels, 12, 0)
         return

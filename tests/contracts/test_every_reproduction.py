@@ -2,12 +2,17 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from data_sets import data_folder
 
 from testbed import catalogue
 from testbed.errors import RequestError
+from testbed.experiments.result import RunResult
+from testbed.experiments.store import run_id
+from testbed.experiments.sweep import PlannedRun
 from testbed.reproductions.outline import Reproduction, Section, Setting
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +22,8 @@ PAPERS: list[tuple[str, Reproduction]] = [
 SECTIONS = [
     pytest.param(name, section, id=f"{name}-{section.name}") for name, paper in PAPERS for section in paper.sections
 ]
+# Those that plan runs, and not only check formulas.
+PLANNED = [case for case in SECTIONS if case.values[1].name not in ("errors", "closed-forms")]  # type: ignore[union-attr]
 
 
 @pytest.mark.slow
@@ -26,6 +33,30 @@ def test_a_section_gives_a_whole_table_at_reduced_size(name: str, section: Secti
     assert finding.title and finding.rows
     assert all(row[0] for row in finding.rows)
     json.dumps(finding.to_json(), allow_nan=False)
+
+
+class Planned(Exception):
+    """Raised with the runs that a section is about to make."""
+
+
+class Planning(Setting):
+    """Makes no run."""
+
+    def run(self, section: str, planned: Sequence[PlannedRun]) -> list[RunResult]:
+        raise Planned(planned)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize(("name", "section"), PLANNED)
+def test_runs_of_a_section_have_names_and_settings_of_their_own(name: str, section: Section, quick: bool) -> None:
+    try:
+        finding = section.carry_out(Planning(quick=quick, data_dir=data_folder()))
+    except Planned as stopped:
+        (planned,) = stopped.args
+        ids = {run_id(run.scenario.resolve().document, run.seed) for run in planned}
+        assert len({run.name for run in planned}) == len(ids) == len(planned)
+    else:
+        pytest.skip(finding.left_out[0])
 
 
 @pytest.mark.parametrize(("name", "section"), [case for case in SECTIONS if case.values[1].needs_data])  # type: ignore[union-attr]

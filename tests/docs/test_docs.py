@@ -9,12 +9,17 @@ from typing import Any, get_args
 import pytest
 from documents import DOCS, FENCE, PAGES, ROOT, blocks, commands, save_files
 from examples import examples
+from personal import fitting
 from small import of_world, small_experiment, small_regions, small_scenario
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from algorithms.worlds.regions_settings import RegionsSettings, VirtualSize
 from algorithms.worlds.settings import ChannelSettings, FederationSettings
 from channels.uplink import UplinkSettings
+from channels.wan.faults import NetworkFault
+from channels.wan.link import LinkSettings
+from channels.wan.settings import NetworkSettings
 from testbed import catalogue
 from testbed.cli import DEFAULT_SCENARIO, app
 from testbed.devices.availability import FaultSettings
@@ -28,7 +33,7 @@ from testbed.experiments.run import prepare
 from testbed.experiments.scenario import Scenario
 from testbed.experiments.sweep import parse_seeds, parse_variation, plan_sweep
 from testbed.experiments.target import Rule, check_rule, parse_target
-from testbed.records import Schema
+from testbed.records import SPAN, Recorder, Schema
 from testbed.settings import Settings
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -53,20 +58,26 @@ def table(text: str) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def schemas() -> dict[str, Schema]:
-    """The tables that a run of any algorithm opens, with every kind of uplink."""
-    found: dict[str, Schema] = {}
+def recorders() -> list[Recorder]:
+    """What a run of every algorithm recorded, and one with every kind of uplink."""
+    found: list[Recorder] = []
     for example in examples("algorithm"):
         algorithm = {"kind": example.name, example.name: dict(example.settings)}
         if example.name in of_world("federation"):
-            experiment = small_experiment(algorithm=algorithm, run__horizon_s=60.0)
+            experiment = small_experiment(algorithm=algorithm, run__horizon_s=60.0, **fitting(example.name))
         else:
             resolved = small_regions(algorithm=algorithm, run__kernel="none").resolve()
             experiment = prepare(resolved, 0, resolved.data.dataset.load(None))
         experiment.run()
-        found |= experiment.simulation.records._schemas
+        found.append(experiment.simulation.records)
     followed = {"channel__uplink__hold": "block", "channel__uplink__csi": "per-block"}
-    return found | small_experiment(**followed).simulation.records._schemas
+    return [*found, small_experiment(**followed).simulation.records]
+
+
+@pytest.fixture(scope="module")
+def schemas(recorders: list[Recorder]) -> dict[str, Schema]:
+    """The tables that were opened."""
+    return {name: schema for records in recorders for name, schema in records._schemas.items()}
 
 
 def test_every_column_is_documented_with_its_unit_and_no_other_is(schemas: dict[str, Schema]) -> None:
@@ -79,6 +90,17 @@ def test_every_column_is_documented_with_its_unit_and_no_other_is(schemas: dict[
         for column in schema.columns:
             unit = re.search(r"\[([\w/]+)\](;|$)", column.meaning)
             assert unit is None or documented[column.name][1] == unit[1], (name, column.name)
+
+
+def test_whoever_does_whatever_is_named_by_the_schema_of_spans_and_on_the_page(recorders: list[Recorder]) -> None:
+    page = section(DOCS / "metrics.md", "`span`")
+    meaning = {column.name: column.meaning for column in SPAN.columns}
+    found = {(row["entity"].partition("-")[0], row["kind"]) for records in recorders for row in records.rows("span")}
+    assert {"device", "group", "uplink", "collective", "wan"} <= {who for who, _ in found}
+    for who, what in found:
+        assert re.search(rf"\b{who}\b", meaning["entity"]), who
+        assert re.search(rf"\b{what}\b", meaning["kind"]), what
+        assert re.search(rf"^\| {who}(-a-b)? \| `{what}` \|", page, re.MULTILINE), (who, what)
 
 
 def test_every_derived_metric_is_documented_and_no_other_is() -> None:
@@ -130,7 +152,7 @@ def test_every_method_has_a_page_with_every_setting_and_its_default(name: str) -
 
 SCENARIO_TABLES = (
     Header, RunSettings, DataSettings, TrainingSettings, FleetSettings, UplinkSettings, ChannelSettings, FaultSettings,
-    FederationSettings,
+    FederationSettings, RegionsSettings, VirtualSize, NetworkSettings, NetworkFault,
 )  # fmt: skip
 
 
@@ -139,6 +161,28 @@ def test_every_setting_of_a_scenario_is_documented() -> None:
     for settings in SCENARIO_TABLES:
         missing = [name for name in settings.model_fields if not re.search(rf"\b{name}\b", text)]
         assert not missing, settings.__name__
+
+
+def default_in_words(settings: type[Settings], name: str) -> str:
+    """Return the default of a setting as a table of settings has it: empty if there is none."""
+    field = settings.model_fields[name]
+    if field.is_required():
+        return ""
+    default = field.get_default(call_default_factory=True)
+    return str(getattr(default, "kind", None) or ("none" if default in (None, ()) else default))
+
+
+@pytest.mark.parametrize(
+    ("page", "before"), [("how-to/write-a-scenario.md", "\n`[network]`"), ("networks.md", "\n## Settings")]
+)
+def test_every_setting_of_a_network_is_in_the_tables_with_its_default(page: str, before: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8").partition(before)[2]
+    found = {name: cells[0].strip("`") for name, cells in table(text).items() if name in NetworkSettings.model_fields}
+    assert found == {name: default_in_words(NetworkSettings, name) for name in NetworkSettings.model_fields}
+
+
+def test_every_setting_of_a_link_is_on_the_page_of_networks() -> None:
+    assert list(table(section(DOCS / "networks.md", "A link"))) == list(LinkSettings.model_fields)
 
 
 def test_every_component_is_documented_with_its_settings() -> None:
@@ -219,7 +263,7 @@ def check_names(given: Mapping[str, Any], written: Mapping[str, str]) -> None:
     scenario.resolve()
     if "vary" in given:
         plan_sweep(scenario, [parse_variation(text) for text in given["vary"]], parse_seeds(given["seeds"]))
-        parse_target(given["target"])
+        parse_target(given["target"] or "none")
         check_rule(given["target_rule"])
 
 

@@ -39,6 +39,12 @@ REDUCED: dict[str, dict[str, Any]] = {
         "CAPACITIES": ("1 Gbit/s",),
         "SHOWN_S": 80.0,
     },
+    "05_graphs.ipynb": {
+        "ROUNDS": 4,
+        "METHODS": ("fedgcf", "fedavg", "local-only"),
+        "SETTINGS": {"model.width": 8, "run.evaluation_interval_rounds": 2},
+        "SHOWN_S": 0.1,
+    },
 }
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS.values(), ids=NOTEBOOKS)

@@ -1,11 +1,11 @@
 """The scenarios of regions that read the data folder: their files are there, an outage costs time and nothing else."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from data_sets import data_folder, data_folder_with
 
 from testbed.experiments.result import RunResult
 from testbed.experiments.scenario import Scenario
@@ -18,13 +18,18 @@ NEEDS = {
 
 
 def run(name: str, **settings: Any) -> RunResult:
-    folder = os.environ.get("AIRWAN_DATA")
-    if not folder or not (Path(folder) / NEEDS[name]).is_file():
-        pytest.skip(f"the data folder has no {NEEDS[name]}")
+    folder = data_folder_with(NEEDS[name])
     scenario = Scenario.load(name).set("run.kernel", "none")
     for key, value in settings.items():
         scenario = scenario.set(key.replace("__", "."), value)
-    return scenario.run(seed=0)
+    return scenario.run(seed=0, data_dir=folder)
+
+
+def test_without_the_variable_the_data_is_looked_for_beside_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRWAN_DATA", raising=False)
+    assert data_folder() == Path(__file__).parents[3].resolve() / "shared/data"
+    monkeypatch.setenv("AIRWAN_DATA", "elsewhere")
+    assert data_folder() == Path.cwd() / "elsewhere"
 
 
 @pytest.mark.parametrize("name", NEEDS)

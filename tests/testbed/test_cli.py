@@ -192,6 +192,21 @@ def test_without_a_target_a_comparison_is_of_final_accuracies(command: Command) 
     assert "Final accuracy" in text and "not reached" not in text and "undetermined" not in text
 
 
+def test_of_language_a_comparison_has_no_target_by_default_and_says_so_beside_the_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    changes = ["run.horizon_rounds=48", "run.kernel=none"]
+    arguments = ["--vary", "algorithm.kind=ddp,diloco", *(word for change in changes for word in ("--set", change))]
+    monkeypatch.setattr(sys, "argv", ["testbed", "compare", "cocodc", *arguments, "--seeds", "0", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    output, message = capsys.readouterr()
+    assert ended.value.code == 0, message
+    assert json.loads(output)["target"] is None
+    assert "no --target: for language models none is assumed" in message
+
+
 def test_parts_of_one_kind_can_be_varied_and_are_told_apart(command: Command, tmp_path: Path) -> None:
     tiers = 'algorithm.air-fedga.grouping={kind="tier", num_groups=2},{kind="tier", num_groups=3}'
     arguments = ["compare", "air-fedga", *SMALL, "--vary", tiers, "--seeds", "0", "--out", "sweep", "--json"]

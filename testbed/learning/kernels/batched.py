@@ -2,20 +2,24 @@
 
 The choice is a rule about the model, stated here and recorded with every chunk:
 
-0. a gradient, a job whose optimiser has a state, windows of tokens: serial;
-1. a forward that draws, changes its buffers or mixes samples: serial;
-2. a plain stack of linear layers and rectifiers: `dense`;
-3. convolutions: serial, for vmap of a convolution is slower than one job at a time;
-4. whatever `torch.func` can batch, of at most 80,000 entries and with matrices that keep the lanes aligned:
+0. a gradient: serial;
+1. a module that computes several states of itself (`LaneModule`): `module_lanes`, or serial where it says why;
+2. any other job whose optimiser has a state, windows of tokens: serial;
+3. a forward that draws, changes its buffers or mixes samples: serial;
+4. a plain stack of linear layers and rectifiers: `dense`;
+5. convolutions: serial, for vmap of a convolution is slower than one job at a time;
+6. whatever `torch.func` can batch, of at most 80,000 entries and with matrices that keep the lanes aligned:
    `vmap`;
-5. everything else: serial.
+7. everything else: serial.
 """
 
 from typing import ClassVar
 
 from testbed.learning.kernels.dense import dense_family
+from testbed.learning.kernels.evaluation import evaluate
+from testbed.learning.kernels.module_lanes import evaluation_lanes_family, lanes_obstacle, module_lanes_family
 from testbed.learning.kernels.protocol import EvaluationJob, Family, GradientJob, Job, evaluation_family
-from testbed.learning.kernels.serial import evaluate, serial_family
+from testbed.learning.kernels.serial import serial_family
 from testbed.learning.kernels.vmap import MOST_ENTRIES, misaligned_tensor, vmap_family
 from testbed.learning.task import LearningTask
 from testbed.settings import Part
@@ -32,10 +36,13 @@ class BatchedKernel(Part):
     def family(self, job: Job) -> Family:
         """Return the family of a job: task, width of the batches, proximal weight, and arithmetic of the model."""
         if isinstance(job, EvaluationJob):
-            return evaluation_family(job.task, evaluate)
+            return evaluation_lanes_family(job) or evaluation_family(job.task, evaluate)
         task = job.task
         if isinstance(job, GradientJob):
             return serial_family(task, "a gradient is computed alone")
+        own = lanes_obstacle(task)
+        if own is not None:
+            return serial_family(task, own) if own else module_lanes_family(job)
         if job.optimizer_state is not None:
             return serial_family(task, f"{task.optimizer.kind} with a state is computed one job at a time")
         shared = (job.samples.shape[1], job.proximal_weight)

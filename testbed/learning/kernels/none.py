@@ -46,4 +46,4 @@ def _skipped(job: Job) -> Output:
         return None
     if isinstance(job, GradientJob):
         return GradientOutput.of(np.zeros_like(job.parameters), 0.0)
-    return TrainingOutput(job.parameters, 0.0, 0.0, job.optimizer_state)
+    return TrainingOutput(job.parameters, 0.0, 0.0, job.optimizer_state, 0.0)

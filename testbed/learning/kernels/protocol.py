@@ -27,6 +27,7 @@ __all__ = [
     "Output",
     "TrainingJob",
     "TrainingOutput",
+    "euclidean_norm",
     "evaluation_family",
     "form_chunks",
 ]
@@ -49,7 +50,7 @@ def _check_batches(task: LearningTask, samples: npt.NDArray[np.int64], counts: n
         raise ValueError(f"batches of {counts} in {samples.shape[1]} columns, the task allows {task.batch_width}")
 
 
-def _norm(vector: State) -> float:
+def euclidean_norm(vector: State) -> float:
     """Return the Euclidean norm, by blocks."""
     with np.errstate(over="ignore", invalid="ignore"):
         return math.sqrt(sum(float(np.dot(b, b)) for b in np.split(vector, range(_BLOCK, len(vector), _BLOCK))))
@@ -110,6 +111,8 @@ class TrainingJob:
             found = f"{num_rows} rows, {self.counts.shape} counts and {self.num_steps} steps"
             raise ValueError(f"a job needs one batch for all steps or one a step, got {found}")
         _check_batches(self.task, self.samples, self.counts)
+        if self.proximal_weight and self.optimizer_state is None and self.task.is_personal:
+            raise ValueError("a proximal term of a personal task needs an optimizer_state: see `stateful`")
         if not 0.0 <= self.proximal_weight < math.inf:
             raise ValueError(f"proximal_weight = {self.proximal_weight!r}: must be at least 0 and finite")
         if self.first_step < 0:
@@ -196,14 +199,32 @@ class GradientJob:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EvaluationJob:
-    """One version on the test set; `parameters : (num_entries,)` float32 are made read-only."""
+    """One version on test samples.
+
+    Attributes
+    ----------
+    task : what is evaluated.
+    version : the global version, for the record.
+    parameters : (num_entries,) float32, made read-only.
+    samples : (num_samples,) int64, at least one, indices into the test set, made read-only; None: all of it.
+    """
 
     task: LearningTask
     version: int
     parameters: State
+    samples: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         _frozen_state(self.task, self.parameters)
+        if self.samples is not None:
+            if len(self.samples) == 0:
+                raise ValueError("an evaluation needs a sample")
+            self.samples.setflags(write=False)
+
+    @property
+    def num_samples(self) -> int:
+        """Samples that are visited: what the job's cost is proportional to."""
+        return len(self.task.test_labels) if self.samples is None else len(self.samples)
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,23 +237,31 @@ class TrainingOutput:
     train_loss : mean loss of the first minibatch before the first step [nat].
     update_norm : Euclidean norm of new minus old.
     optimizer_state : (num_state,) float32, read-only, the optimiser's after the last step; None where the job had none.
+    gradient_norm : Euclidean norm of the last step's gradient of what is exchanged, before clipping and weight decay,
+        with a proximal term; None where the job brought no state of its optimiser.
     """
 
     parameters: State
     train_loss: float
     update_norm: float
     optimizer_state: State | None = None
+    gradient_norm: float | None = None
 
     @classmethod
     def of(
-        cls, job: TrainingJob, parameters: State, train_loss: float, optimizer_state: State | None = None
+        cls,
+        job: TrainingJob,
+        parameters: State,
+        train_loss: float,
+        optimizer_state: State | None = None,
+        gradient_norm: float | None = None,
     ) -> "TrainingOutput":
         """Return the output of a job that ended with these vectors; they are made read-only."""
         parameters.setflags(write=False)
         if optimizer_state is not None:
             optimizer_state.setflags(write=False)
         norm = _distance(parameters, job.parameters)
-        return cls(parameters, train_loss, norm, optimizer_state)
+        return cls(parameters, train_loss, norm, optimizer_state, gradient_norm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +283,7 @@ class GradientOutput:
     def of(cls, gradient: State, train_loss: float) -> "GradientOutput":
         """Return the output with this gradient; it is made read-only."""
         gradient.setflags(write=False)
-        return cls(gradient, train_loss, _norm(gradient))
+        return cls(gradient, train_loss, euclidean_norm(gradient))
 
 
 @dataclass(frozen=True, eq=False)

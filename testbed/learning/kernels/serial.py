@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import ClassVar, cast
 
-import numpy as np
 import torch
 from torch import nn
 
+from testbed.learning.kernels.evaluation import evaluate
 from testbed.learning.kernels.protocol import (
     Chunk,
     EvaluationJob,
-    EvaluationOutput,
     Family,
     GradientJob,
     Job,
@@ -26,17 +25,13 @@ from testbed.learning.kernels.protocol import (
     evaluation_family,
 )
 from testbed.learning.kernels.stateful import forward, gradient_of, train_with_state
-from testbed.learning.loss import class_scores, sample_losses
+from testbed.learning.loss import sample_losses
 from testbed.learning.optimizer import OptimizerSettings
 from testbed.learning.task import LearningTask
 from testbed.learning.torch_seed import seeded
 from testbed.settings import Part
 
-__all__ = ["SerialKernel", "evaluate", "serial_family"]
-
-# Test samples of one forward pass: enough to keep the processor busy, few enough to fit its cache.
-_TEST_BATCH = 1024
-_TEST_TOKENS = 4096
+__all__ = ["SerialKernel", "serial_family", "train"]
 
 
 class SerialKernel(Part):
@@ -57,25 +52,25 @@ def serial_family(task: LearningTask, reason: str) -> Family:
     return Family(task, f"{task.name}/train/serial", _compute_each, max_jobs=1, min_lanes=1, reason=reason)
 
 
-def evaluate(chunk: Chunk) -> Sequence[Output]:
-    """Return the outputs of a chunk of evaluations, one after another."""
-    return [_evaluate(job) for job in chunk.jobs if isinstance(job, EvaluationJob)]
-
-
 def _compute_each(chunk: Chunk) -> Sequence[Output]:
     outputs: list[Output] = []
     for job in chunk.jobs:
         if isinstance(job, GradientJob):
             outputs.append(gradient_of(job))
         elif isinstance(job, TrainingJob):
-            outputs.append(_train(job) if job.optimizer_state is None else train_with_state(job))
+            outputs.append(train(job))
     return outputs
 
 
-def _train(job: TrainingJob) -> TrainingOutput:
+def train(job: TrainingJob) -> TrainingOutput:
+    """Return the output of a job of training."""
+    return _train_plainly(job) if job.optimizer_state is None else train_with_state(job)
+
+
+def _train_plainly(job: TrainingJob) -> TrainingOutput:
     """Return the output of plain SGD that starts without momentum."""
     task = job.task
-    model = task.load(job.parameters).train()
+    model = task.load(job.parameters)
     descent = _Descent(model, task.optimizer, job.proximal_weight)
     samples = torch.from_numpy(job.samples)
     batches = [row[:count] for row, count in zip(samples, job.counts.tolist(), strict=True)]
@@ -123,25 +118,3 @@ class _Descent:
                     gradient = gradient.clone() if velocity is None else velocity.mul_(momentum).add_(gradient)
                     self.velocities[position] = gradient
                 parameter.add_(gradient, alpha=-self.settings.learning_rate)
-
-
-@torch.no_grad()
-def _evaluate(job: EvaluationJob) -> EvaluationOutput:
-    task = job.task
-    model = task.load(job.parameters).eval()
-    loss_sum, hits = 0.0, []
-    num_samples = len(task.test_labels)
-    batch = max(1, _TEST_TOKENS // task.test_labels.shape[1]) if task.is_language else _TEST_BATCH
-    # A model that draws even in evaluation mode meets the same luck at every version.
-    with seeded(0) if task.traits.draws else nullcontext():
-        for start in range(0, num_samples, batch):
-            inputs, labels = (part[start : start + batch] for part in (task.test_inputs, task.test_labels))
-            scores = class_scores(model(inputs))
-            loss_sum += float(sample_losses(scores, labels).sum(dtype=torch.float64))
-            hits.append(scores.argmax(dim=-1) == labels)
-    all_labels, hit = task.test_labels.numpy(), torch.cat(hits).numpy()
-    return EvaluationOutput(
-        loss=loss_sum / num_samples,
-        num_correct=np.bincount(all_labels[hit], minlength=task.num_classes),
-        num_samples=np.bincount(all_labels.reshape(-1), minlength=task.num_classes),
-    )

@@ -14,16 +14,22 @@ import torch
 from torch import nn
 
 from testbed.errors import RunFailure
-from testbed.learning.kernels.protocol import GradientJob, GradientOutput, TrainingJob, TrainingOutput
+from testbed.learning.kernels.protocol import (
+    GradientJob,
+    GradientOutput,
+    TrainingJob,
+    TrainingOutput,
+    euclidean_norm,
+)
 from testbed.learning.loss import mean_loss
 from testbed.learning.task import LearningTask
 from testbed.learning.torch_seed import seeded
 from testbed.streams import Purpose, stream
 
-__all__ = ["forward", "gradient_of", "train_with_state"]
+__all__ = ["forward", "gradient_of", "luck_seed", "train_with_state"]
 
 
-def forward(model: nn.Module, inputs: torch.Tensor, job: TrainingJob | GradientJob) -> Any:
+def forward(model: nn.Module, inputs: Any, job: TrainingJob | GradientJob) -> Any:
     """Return what the model says of a minibatch.
 
     Raises
@@ -41,13 +47,14 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
     """Return the output of a job that brings the state of its optimiser, with the state after it."""
     task, descent = job.task, job.task.descent
     assert job.optimizer_state is not None and job.learning_rates is not None
-    model = task.load(job.parameters).train()
+    model = task.load(job.parameters)
     descent.load([job.parameters[run] for run in task.trained], job.optimizer_state)
     base = descent.parameters.clone() if job.proximal_weight else None
+    held = task.trained_is_exchanged
     tensors = task.trainable_tensors
     places = _places(descent.parameters, tensors)
     batches = _batches(job)
-    first_loss = 0.0
+    first_loss = gradient_norm = 0.0
     for step, rate in enumerate(job.learning_rates.tolist()):
         if step < len(batches):
             inputs, labels = task.train_inputs[batches[step]], task.train_labels[batches[step]]
@@ -57,18 +64,23 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
             first_loss = loss.item()
         torch.cat(_gradients(loss, tensors), out=descent.gradient)
         if base is not None:
-            descent.gradient.add_(descent.parameters - base, alpha=job.proximal_weight)
+            pull = descent.parameters - base
+            # What stays with the client has no global model that it could be held to.
+            descent.gradient.add_(pull * held if task.is_personal else pull, alpha=job.proximal_weight)
+        if step == job.num_steps - 1:
+            exchanged = descent.gradient * held if task.is_personal else descent.gradient
+            gradient_norm = euclidean_norm(exchanged.numpy())
         descent.step(rate)
         with torch.no_grad():
             for tensor, place in zip(tensors, places, strict=True):
                 tensor.copy_(place)
-    return TrainingOutput.of(job, task.unload(), first_loss, descent.state())
+    return TrainingOutput.of(job, task.unload(), first_loss, descent.state(), gradient_norm)
 
 
 def gradient_of(job: GradientJob) -> GradientOutput:
     """Return the gradient of a minibatch's mean loss at the job's parameters."""
     task = job.task
-    model = task.load(job.parameters).train()
+    model = task.load(job.parameters)
     (batch,) = _batches(job)
     with _luck(task, job.torch_seed, job.step):
         loss = mean_loss(forward(model, task.train_inputs[batch], job), task.train_labels[batch])
@@ -106,4 +118,9 @@ def _luck(task: LearningTask, torch_seed: int, step: int) -> AbstractContextMana
     """Return the scope of a forward; the global generator is only entered where it would be drawn from."""
     if not task.traits.draws:
         return nullcontext()
-    return seeded(int(stream(torch_seed, Purpose.TRAIN, step).integers(2**63)))
+    return seeded(luck_seed(torch_seed, step))
+
+
+def luck_seed(torch_seed: int, step: int) -> int:
+    """Return what seeds the forward of a step of a job whose optimiser has a state."""
+    return int(stream(torch_seed, Purpose.TRAIN, step).integers(2**63))

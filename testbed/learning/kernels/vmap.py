@@ -64,7 +64,7 @@ def _train_lanes(chunk: Chunk) -> Sequence[Output]:
     velocities: _Tensors = {}
     proximal_weight = lanes[0].proximal_weight
     bases = {name: tensor.clone() for name, tensor in trained.items()} if proximal_weight else {}
-    task.load(lanes[0].parameters).train()  # the template supplies what does not travel
+    task.load(lanes[0].parameters)  # the template supplies what does not travel
     gradient_and_loss = torch.func.vmap(torch.func.grad_and_value(lane_loss(task.model)))
     results = np.empty((len(lanes), task.layout.size), dtype=np.float32)
     losses = np.empty(0, dtype=np.float32)

@@ -3,8 +3,9 @@
 A deal is a list of index arrays, one per client: sorted, disjoint and together all samples. Every rule draws
 from one generator, so all methods under one root seed meet the same deal. No torch here.
 
-Read `rule.py` first (the protocol), then one rule a file: `iid` and `contiguous`; label skew by `dirichlet`,
-`pathological` and `shards`; skew of sizes alone by `quantity_skew`. `label_mix.py` measures what came of it.
+Read `rule.py` first (the protocol), then one rule a file: `iid`, `stratified` and `contiguous`; label skew by
+`dirichlet`, `pathological` and `shards`; skew of sizes alone by `quantity_skew`. `label_mix.py` measures what came of
+it.
 """
 
 from testbed.learning.partition.contiguous import ContiguousPartition
@@ -15,6 +16,7 @@ from testbed.learning.partition.pathological import PathologicalPartition
 from testbed.learning.partition.quantity_skew import QuantitySkewPartition
 from testbed.learning.partition.rule import IntArray, Partition
 from testbed.learning.partition.shards import ShardsPartition
+from testbed.learning.partition.stratified import StratifiedPartition
 
 __all__ = [
     "ContiguousPartition",
@@ -25,6 +27,7 @@ __all__ = [
     "PathologicalPartition",
     "QuantitySkewPartition",
     "ShardsPartition",
+    "StratifiedPartition",
     "label_distance",
     "label_histogram",
 ]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from testbed.experiments.finding import Cell, Finding
 from testbed.experiments.result import RunResult
-from testbed.experiments.sweep import PlannedRun, Variation, plan_sweep
+from testbed.experiments.sweep import PlannedRun, Variation, plan_sweep, prefixed
 from testbed.reproductions.cocodc.methods import shipped, target_loss
 from testbed.reproductions.cocodc.reaching import medians, reach
 from testbed.reproductions.outline import Section, Setting
@@ -47,7 +47,7 @@ def find(setting: Setting) -> Finding:
     for delay in delays:
         for label, (method, changes) in _ALTERNATIVES.items():
             runs = _plan(setting, method, {**changes, "fragment_sync_delay": delay}, seeds)
-            planned += runs
+            planned += prefixed(runs, f"{label}, tau {delay}")
             labels += [(label, delay)] * len(runs)
     results = setting.run("delays", planned)
     references = [run for run in results[: len(diloco)] if not run.failed]

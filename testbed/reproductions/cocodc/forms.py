@@ -6,7 +6,7 @@ import numpy as np
 
 from testbed.experiments.finding import Cell, Finding
 from testbed.experiments.result import RunResult
-from testbed.experiments.sweep import Variation, plan_sweep
+from testbed.experiments.sweep import Variation, plan_sweep, prefixed
 from testbed.reproductions.cocodc.methods import shipped
 from testbed.reproductions.outline import Section, Setting
 
@@ -31,11 +31,11 @@ def find(setting: Setting) -> Finding:
     seeds = list(setting.seeds[:1] if setting.quick else setting.seeds)
     scenario = shipped(setting)
     planned = []
-    for changes in _FORMS.values():
+    for label, changes in _FORMS.items():
         changed = scenario
         for key, value in changes.items():
             changed = changed.set(f"algorithm.cocodc.{key}", value)
-        planned += plan_sweep(changed, [Variation("algorithm.kind", ("cocodc",))], seeds)
+        planned += prefixed(plan_sweep(changed, [Variation("algorithm.kind", ("cocodc",))], seeds), label)
     results = setting.run("forms", planned)
     rows: list[tuple[Cell, ...]] = []
     for number, label in enumerate(_FORMS):

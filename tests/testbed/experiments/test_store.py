@@ -226,13 +226,28 @@ def test_a_listing_shows_whole_and_damaged_runs_by_name_and_no_half_written_ones
     ]
     assert "evaluation.parquet" in rows[0]["error"]
     assert rows[1]["error"] == "client 3 diverged"
-    assert {key: rows[2][key] for key in ("scenario", "algorithm", "seed", "horizon_s", "final_accuracy")} == {
+    expected = {
         "scenario": "toy",
         "algorithm": "fedavg",
         "seed": 4,
         "horizon_s": 20.0,
         "final_accuracy": 0.5,
+        "final_metric": "accuracy",
+        "final": 0.5,
     }
+    assert {key: rows[2][key] for key in expected} == expected
+
+
+def test_a_listing_sums_language_up_by_its_perplexity_and_a_run_without_evaluations_by_nothing(
+    result: RunResult, tmp_path: Path
+) -> None:
+    metrics = {"accuracy": 0.1, "loss": 2.0, "perplexity": 7.5}
+    names, values = list(metrics), list(metrics.values())
+    words = pa.table({"time_s": [0.0] * 3, "version": [0] * 3, "metric": names, "value": values})
+    save_run(replace(result, tables={"evaluation": words}), tmp_path / "words")
+    save_run(replace(result, tables={"evaluation": words.slice(0, 0)}), tmp_path / "empty")
+    found = {row["name"]: (row["final_metric"], row["final"], row["final_accuracy"]) for row in list_runs(tmp_path)}
+    assert found == {"words": ("perplexity", 7.5, 0.1), "empty": (None, None, None)}
 
 
 def test_listing_a_place_that_is_no_folder_is_refused(tmp_path: Path) -> None:

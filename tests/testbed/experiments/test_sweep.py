@@ -12,7 +12,7 @@ from testbed.experiments.result import RunResult
 from testbed.experiments.run import Progress
 from testbed.experiments.scenario import Scenario
 from testbed.experiments.store import load_run
-from testbed.experiments.sweep import PlannedRun, Variation, plan_sweep, run_sweep
+from testbed.experiments.sweep import PlannedRun, Variation, plan_sweep, prefixed, run_sweep
 
 BASE = small_scenario(run__horizon_s=120.0, run__evaluation_interval_s=20.0)
 METHODS = Variation("algorithm.kind", ("air-fedga", "air-fedavg", "fedavg"))
@@ -78,6 +78,16 @@ def test_a_refusal_is_one_failed_run_unless_every_run_is_refused(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == [both[1].name]
     with pytest.raises(RequestError, match="7"):
         run_sweep(both[:1])
+
+
+def test_plans_that_are_put_together_need_names_of_their_own() -> None:
+    quick, slow = (plan_sweep(BASE.set("training.learning_rate", rate), [METHODS], [0, 1]) for rate in (0.1, 0.2))
+    with pytest.raises(ValueError, match="one name: 'air-fedga-seed-0'"):
+        run_sweep([*quick, *slow])
+    named = [*prefixed(quick, "rate 0.1 (quick)"), *prefixed(slow, "rate 0.2")]
+    assert len({run.name for run in named}) == 12
+    assert named[0].name == "rate-0.1--quick-_air-fedga-seed-0"
+    assert [run.scenario for run in named] == [run.scenario for run in (*quick, *slow)]
 
 
 def test_an_error_of_the_program_is_listed_with_its_trace(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,15 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from small import small_scenario
 
 from testbed.errors import RequestError
-from testbed.experiments.store import load_run
+from testbed.experiments import sweep_file
+from testbed.experiments.store import load_run, run_id, save_run
 from testbed.experiments.sweep import Variation, run_sweep
-from testbed.experiments.sweep_file import Sweep, finished_runs
+from testbed.experiments.sweep_file import Sweep, finished_runs, reusable_runs
 from testbed.streams import Purpose, stream
 
 BASE = small_scenario(run__horizon_s=120.0, run__evaluation_interval_s=20.0)
@@ -72,6 +74,25 @@ def test_a_run_of_other_settings_is_never_taken_for_one_of_the_sweep(tmp_path: P
     with pytest.raises(RequestError, match="other settings"):
         finished_runs(SIMPLE.plan(), tmp_path)
     assert load_run(tmp_path / first.name).setting("devices.count") == 5
+
+
+def test_a_run_is_reused_if_settings_seed_and_versions_are_the_same_and_it_did_not_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = SIMPLE.plan()
+    whole, other, damaged, failed = planned
+    run_sweep([whole, damaged], root=tmp_path)
+    other.scenario.set("devices.count", 5).run(other.seed, out=tmp_path / other.name)
+    span = tmp_path / damaged.name / "span.parquet"
+    span.write_bytes(span.read_bytes()[:-1])
+    result = load_run(tmp_path / whole.name)
+    meta = {**result.meta, "status": "failed"}
+    document = failed.scenario.resolve().document
+    save_run(replace(result, run_id=run_id(document, failed.seed), meta=meta), tmp_path / failed.name)
+    assert list(reusable_runs(planned, tmp_path)) == [whole.name]
+    assert reusable_runs(planned, tmp_path)[whole.name].tables == result.tables
+    monkeypatch.setattr(sweep_file, "versions", lambda: {**result.meta["versions"], "torch": "1.0.0"})
+    assert reusable_runs(planned, tmp_path) == {}
 
 
 def of_another_version(root: Path) -> None:

@@ -1,6 +1,6 @@
 """Tiny tasks for the tests of learning: hand-made data, any model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,12 +37,13 @@ def make_task() -> Callable[..., LearningTask]:
         shape: tuple[int, ...] = (13,),
         num_classes: int = 10,
         batch_width: int = 64,
+        local: Sequence[str] = (),
         **optimizer: Any,
     ) -> LearningTask:
         settings = OptimizerSettings(**{"learning_rate": 0.1, **optimizer})
         with seeded(3):
             model = build()
-        return LearningTask(model, blobs(shape, num_classes), settings, batch_width)
+        return LearningTask(model, blobs(shape, num_classes), settings, batch_width, local)
 
     return make
 

@@ -221,3 +221,12 @@ def test_threads_precision_and_arithmetic_variables_count(monkeypatch: pytest.Mo
     torch.set_num_threads(1)
     assert len(found) == 4
     assert surroundings(KERNEL) == before
+
+
+def test_the_samples_of_an_evaluation_count(jobs: list[TrainingJob]) -> None:
+    """Clients who are tested on samples of their own may have the same model and the same version."""
+    keys = {
+        key([EvaluationJob(task=jobs[0].task, version=1, parameters=jobs[0].parameters, samples=samples)])
+        for samples in (None, np.arange(3), np.arange(1, 4), np.arange(4))
+    }
+    assert len(keys) == 4

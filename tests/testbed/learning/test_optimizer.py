@@ -14,6 +14,9 @@ CASES: list[dict[str, Any]] = [
     {"kind": "sgd"},
     {"kind": "sgd", "momentum": 0.9, "weight_decay": 0.1},
     {"kind": "sgd", "momentum": 0.9, "clip_norm": 0.7},
+    {"kind": "adam"},
+    {"kind": "adam", "weight_decay": 0.1, "betas": (0.8, 0.95), "epsilon": 1e-6},
+    {"kind": "adam", "clip_norm": 0.7},
     {"kind": "adamw"},
     {"kind": "adamw", "weight_decay": 0.1, "betas": (0.9, 0.95), "epsilon": 1e-6},
     {"kind": "adamw", "weight_decay": 0.1, "clip_norm": 0.7},
@@ -56,8 +59,8 @@ def test_many_steps_are_those_of_pytorch_with_its_own_clipping(case: dict[str, A
     ]
     settings = settings_of(case)
     theirs: torch.optim.Optimizer
-    if case["kind"] == "adamw":
-        theirs = torch.optim.AdamW(
+    if case["kind"] != "sgd":
+        theirs = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[case["kind"]](
             tensors, lr=1.0, betas=settings.betas, eps=settings.epsilon, weight_decay=settings.weight_decay
         )
     else:
@@ -121,3 +124,20 @@ def test_clipping_hides_no_gradient_that_is_not_a_number() -> None:
     optimizer = start({"kind": "sgd", "clip_norm": 1.0})
     after, _ = walk(optimizer, [1.0], np.full((1, SIZE), np.nan, np.float32))
     assert np.isnan(after).all()
+
+
+def test_adam_without_decay_is_adamw_without_decay_to_the_last_bit() -> None:
+    rates, slopes = [0.01] * 20, gradients(20)
+    adam, adamw = (walk(start({"kind": kind}), rates, slopes) for kind in ("adam", "adamw"))
+    assert adam[0].tobytes() == adamw[0].tobytes()
+    assert adam[1].tobytes() == adamw[1].tobytes()
+
+
+def test_the_decay_of_adam_goes_through_its_moments_and_that_of_adamw_does_not() -> None:
+    rates, slopes = [0.01] * 20, gradients(20)
+    free, adam, adamw = (
+        walk(start({"kind": kind, "weight_decay": decay}), rates, slopes)[1]
+        for kind, decay in (("adamw", 0.0), ("adam", 0.1), ("adamw", 0.1))
+    )
+    assert adamw.tobytes() == free.tobytes()
+    assert np.abs(adam - free).max() > 1e-3

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from graph_runs import graph_experiment
 from small import small_experiment, small_scenario
 from torch import nn
 
@@ -18,7 +19,10 @@ from testbed.learning.kernels.none import NoKernel
 from testbed.learning.kernels.protocol import GradientOutput, Job, Kernel, TrainingOutput, form_chunks
 from testbed.learning.kernels.serial import SerialKernel
 from testbed.learning.learning_rate import LearningRate
+from testbed.learning.loss import mean_loss
+from testbed.learning.torch_seed import seeded
 from testbed.learning.workload import Workload
+from testbed.streams import Purpose, stream
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -294,3 +298,46 @@ def test_every_step_costs_the_same_and_a_job_costs_its_steps() -> None:
         gradient = workload.next_gradient(client, 0, workload.initial_state, 2)
         assert workload.flop_of(gradient) == workload.step_flop[client]
         assert workload.flop_of(segment) == pytest.approx(5 * workload.step_flop[client])
+
+
+# -- the norm of the last gradient -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernel", [SerialKernel(), BatchedKernel()], ids=lambda kernel: kernel.kind)
+def test_a_job_tells_the_norm_of_its_last_gradient(kernel: Kernel) -> None:
+    workload = workload_of("momentum")
+    state, _, _ = train(workload, 1, [3], kernel)
+    _, _, (*_, output) = train(workload_of("momentum"), 1, [4], kernel)
+    gradient = compute(kernel, workload.next_gradient(1, 0, state, 3))
+    assert output.gradient_norm > 0
+    assert output.gradient_norm == pytest.approx(gradient.gradient_norm, rel=1e-6)
+
+
+def test_the_norm_is_that_before_clipping() -> None:
+    (*_, output) = train(workload_of("clipped"), 1, [1])[2]
+    gradient = compute(SerialKernel(), workload_of("clipped").next_gradient(1, 0, workload_of().initial_state, 0))
+    assert output.gradient_norm > 0.3
+    assert output.gradient_norm == pytest.approx(gradient.gradient_norm, rel=1e-6)
+
+
+def test_the_norm_is_that_of_what_is_exchanged() -> None:
+    workload = graph_experiment("fedavg", training__batch_size="full").workload
+    job = workload.next_job(0, 0, workload.initial_state)
+    task, whole = workload.task, job.parameters
+    model = task.load(whole).train()
+    with seeded(int(stream(job.torch_seed, Purpose.TRAIN, 0).integers(2**63))):
+        batch = torch.from_numpy(job.samples[0])
+        mean_loss(model(task.train_inputs[batch]), task.train_labels[batch]).backward()
+    shared = [p.grad for name, p in model.named_parameters() if name.startswith("convs")]
+    expected = torch.cat([gradient.reshape(-1) for gradient in shared]).norm().item()
+    assert expected > 0
+    assert compute(SerialKernel(), job).gradient_norm == pytest.approx(expected, rel=1e-5)
+
+
+def test_plain_steps_have_a_norm_where_it_is_asked_for_and_are_the_same_steps() -> None:
+    one, other = workload_of("plain"), workload_of("plain")
+    plain = compute(SerialKernel(), one.next_job(0, 0, one.initial_state))
+    asked = compute(SerialKernel(), other.next_job(0, 0, other.initial_state, gradient_norm=True))
+    assert plain.gradient_norm is None and asked.gradient_norm > 0
+    np.testing.assert_allclose(asked.parameters, plain.parameters, atol=1e-6)
+    assert compute(NoKernel(), other.next_job(0, 0, other.initial_state, gradient_norm=True)).gradient_norm == 0

@@ -92,6 +92,17 @@ def test_the_metric_below_is_what_was_evaluated_in_view(run: RunResult) -> None:
     assert set(line.get_ydata()) <= set(values)
 
 
+def test_without_evaluations_the_lanes_fill_the_figure(run: RunResult) -> None:
+    empty = replace(run, tables={**run.tables, "evaluation": run.tables["evaluation"].slice(0, 0)})
+    for less in (empty, replace(run, tables={k: v for k, v in run.tables.items() if k != "evaluation"})):
+        figure = plot_timeline(less)
+        (axes,) = figure.axes
+        with_metric = plot_timeline(run).axes
+        assert axes.get_position().y1 == pytest.approx(with_metric[0].get_position().y1)
+        assert axes.get_position().y0 == pytest.approx(with_metric[1].get_position().y0)
+        assert axes.get_xlabel() == "simulated time [s]"
+
+
 def test_without_a_window_it_shows_four_periods_of_synchronising_and_says_so(run: RunResult) -> None:
     figure = plot_timeline(run)
     sync = run.frame("sync")
@@ -119,12 +130,16 @@ def test_a_run_without_spans_is_refused(run: RunResult) -> None:
         plot_timeline(replace(run, tables=tables))
 
 
+@pytest.mark.parametrize("evaluated", [True, False])
 @pytest.mark.parametrize("num_regions", [1, 2, 12])
-def test_no_two_texts_overlap_however_many_regions_there_are(num_regions: int) -> None:
+def test_no_two_texts_overlap_however_many_regions_there_are(num_regions: int, evaluated: bool) -> None:
     names = [f"region-{number}" for number in range(num_regions)]
-    figure = plot_timeline(regions_run(names=names, step_s=[1.0] * num_regions, num_steps=80))
+    run = regions_run(names=names, step_s=[1.0] * num_regions, num_steps=80)
+    if not evaluated:
+        run = replace(run, tables={name: rows for name, rows in run.tables.items() if name != "evaluation"})
+    figure = plot_timeline(run)
     figure.canvas.draw()
-    texts = [*figure.texts, *figure.legends, *figure.axes[0].texts, *(a.xaxis.label for a in figure.axes[1:])]
+    texts = [*figure.texts, *figure.legends, *figure.axes[0].texts, figure.axes[-1].xaxis.label]
     frames = [text.get_window_extent() for text in texts]
     for at, frame in enumerate(frames):
         assert frame.x0 >= 0 and frame.x1 <= 1600 and frame.y0 >= 0 and frame.y1 <= 1000

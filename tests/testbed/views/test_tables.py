@@ -101,12 +101,34 @@ def test_a_listing_has_a_row_per_run_and_dashes_where_a_damaged_one_says_nothing
         "status": "done",
         "horizon_s": 600.0,
         "final_accuracy": 0.9123,
+        "final_metric": "accuracy",
+        "final": 0.9123,
         "error": None,
     }
     damaged = {**dict.fromkeys(whole), "name": "b", "status": "damaged"}
     rows = [line.split() for line in text_of(runs_table([whole, damaged])).splitlines() if line.split()]
     assert rows[-2] == ["a", "fedavg", "0", "600", "s", "0.912", "done", "0123456789ab"]
     assert rows[-1] == ["b", "-", "-", "-", "-", "damaged", "-"]
+
+
+def listed(*runs: tuple[str, str | None, float | None]) -> tuple[list[str], list[str]]:
+    """Return the head of a listing, and its column of final values."""
+    fields = ("run_id", "scenario", "algorithm", "seed", "status", "horizon_s", "final_accuracy", "error")
+    blank = {**dict.fromkeys(fields, "-"), "horizon_s": None}
+    rows = [blank | {"name": name, "final_metric": metric, "final": value} for name, metric, value in runs]
+    lines = [line.split() for line in text_of(runs_table(rows)).splitlines() if line.split()]
+    return lines[0], [" ".join(line[4:-2]) for line in lines[-len(rows) :]]
+
+
+def test_a_listing_names_the_metric_that_sums_runs_up_and_says_where_it_differs() -> None:
+    word, image, empty = ("word", "perplexity", 1234.56), ("image", "accuracy", 0.9123), ("empty", None, None)
+    head, finals = listed(word, empty)
+    assert "perplexity" in head and finals == ["1234.6", "-"]
+    head, finals = listed(image, empty)
+    assert "accuracy" in head and finals == ["0.912", "-"]
+    head, finals = listed(word, image, empty)
+    assert "final" in head and finals == ["perplexity 1234.6", "accuracy 0.912", "-"]
+    assert "accuracy" in listed(empty)[0]
 
 
 def test_two_runs_differ_in_the_settings_that_differ_and_in_no_other() -> None:
@@ -124,10 +146,13 @@ def test_an_estimate_says_when_it_holds_only_if_nothing_were_learnt() -> None:
         num_versions=218,
         num_jobs=1744,
         flop=3.2e12,
+        flop_computed=5.4e9,
         peak_bytes_per_job=4e6,
         num_evaluations=61,
         timeline_exact=False,
         wall_s=12.0,
     )
     text = text_of(estimate_table(needs))  # type: ignore[arg-type]
-    assert "3.2 TFLOP" in text and "4 MB" in text and "if nothing were learnt" in text
+    assert "4 MB" in text and "if nothing were learnt" in text
+    charged, computed = (next(line for line in text.splitlines() if word in line) for word in ("clock", "here, eval"))
+    assert "3.2 TFLOP" in charged and "5.4 GFLOP" in computed
