@@ -30,6 +30,8 @@ class Centralised(Part):
     """One model on everything; no federation at all."""
 
     reads_trained_values: ClassVar[bool] = False
+    exchanges: ClassVar[bool] = False  # nothing is sent
+    trains_at_server: ClassVar[bool] = True  # clients take no part
 
     kind: str = "centralised"
     server_flop_per_s: FlopPerSecond = 1e12  # how fast the server trains [FLOP/s]
