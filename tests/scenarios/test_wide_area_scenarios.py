@@ -27,7 +27,7 @@ def run(name: str, **settings: Any) -> RunResult:
 
 def test_without_the_variable_the_data_is_looked_for_beside_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRWAN_DATA", raising=False)
-    assert data_folder() == Path(__file__).parents[3].resolve() / "shared/data"
+    assert data_folder() == (Path(__file__).parents[2] / "../shared/data").resolve()
     monkeypatch.setenv("AIRWAN_DATA", "elsewhere")
     assert data_folder() == Path.cwd() / "elsewhere"
 

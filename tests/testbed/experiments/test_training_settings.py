@@ -59,13 +59,13 @@ def test_a_decay_ends_with_the_run_unless_it_is_told_where() -> None:
     ("training", "complaint"),
     [
         ({"optimizer": "adamw", "momentum": 0.9}, "momentum belongs to sgd"),
-        ({"betas": (0.9, 0.95)}, "belong to adamw"),
-        ({"epsilon": 1e-8}, "belong to adamw"),
+        ({"betas": (0.9, 0.95)}, "belong to adam and adamw"),
+        ({"epsilon": 1e-8}, "belong to adam and adamw"),
         ({"optimizer": "adamw", "betas": (0.9, 1.0)}, "betas"),
         ({"optimizer": "adamw", "clip_norm": 0}, "clip_norm"),
         ({"local_epochs": 2}, "exactly one of local_steps and local_epochs"),
         ({"warmup_steps": 9, "decay": "cosine", "total_steps": 9}, "leaves nothing"),
-        ({"optimizer": "adam"}, "'sgd' or 'adamw'"),
+        ({"optimizer": "rmsprop"}, "'sgd', 'adam' or 'adamw'"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(training: dict[str, Any], complaint: str) -> None:
