@@ -1,5 +1,6 @@
 """The protocols of the rules that deal graphs, or the nodes of one graph, and what the rules share."""
 
+from abc import ABC, abstractmethod
 from typing import NoReturn, Protocol
 
 import numpy as np
@@ -47,7 +48,7 @@ class NodePartition(Protocol):
         ...
 
 
-class _NoLabelRule(Part):
+class _NoLabelRule(Part, ABC):
     def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> NoReturn:
         """Refuse samples that are no graphs; see `Partition.deal`.
 
@@ -60,8 +61,9 @@ class _NoLabelRule(Part):
             "dirichlet"
         )
 
+    @abstractmethod
     def _what(self) -> str:
-        raise NotImplementedError
+        """Return what the rule looks at, in words."""
 
 
 class GraphRule(_NoLabelRule):

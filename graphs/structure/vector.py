@@ -3,6 +3,7 @@
 A client describes its own graphs once, before training, and uploads the vector; the server compares vectors.
 """
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Protocol
 
 import numpy as np
@@ -56,7 +57,7 @@ class StructureVector(Protocol):
         ...
 
 
-class MeanOfGraphs(Part):
+class MeanOfGraphs(Part, ABC):
     """Base of the measures: the mean over graphs of one vector a graph, compared by Euclid.
 
     The mean over graphs is our choice (the paper's pooling is not known), and so is the Gaussian mechanism.
@@ -65,9 +66,9 @@ class MeanOfGraphs(Part):
     sigma: Annotated[float, Field(ge=0)] = 0.0  # deviation of the Gaussian noise on each number of the client's vector
 
     @property
+    @abstractmethod
     def num_values(self) -> int:
         """The length of the vector."""
-        raise NotImplementedError
 
     def describe_each(self, graphs: GraphSet, members: IntArray, rng: np.random.Generator) -> FloatArray:
         """Return one vector a graph; see `StructureVector.describe_each`."""
@@ -86,9 +87,9 @@ class MeanOfGraphs(Part):
         """Return |v_i - v_j| of the points of all pairs."""
         return euclidean_distances(self.points(vectors))
 
+    @abstractmethod
     def _values(self, union: DisjointUnion, rng: np.random.Generator) -> FloatArray:
         """Return the vector of each graph of the union: (num_graphs, num_values)."""
-        raise NotImplementedError
 
 
 class HistogramOfGraphs(MeanOfGraphs):

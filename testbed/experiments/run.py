@@ -233,19 +233,7 @@ def _workload(
     trial = None if isinstance(data.train_inputs, np.ndarray) else shards[0]  # of a store: what one client has
     task = LearningTask(module, data, optimizer, batch_width=width, local=local, trial=trial)
     cost = data.cost(module, splits)
-    run = scenario.run
-    arithmetic: Kernel = catalogue.load("kernel", kernel)()
-    placement: Placement = catalogue.load("placement", run.placement)()
-    if store is not None and arithmetic.computes:
-        flop_of = partial(_job_flop, cost)
-        placement = ReplayingPlacement(placement, store, arithmetic, flop_of, run.store_min_flop_per_byte)
-    jobs = Jobs(
-        arithmetic,
-        placement,
-        clock=lambda: simulation.now_s,
-        horizon_s=run.longest_s,
-        records=simulation.records,
-    )
+    run, jobs = scenario.run, _jobs(scenario.run, simulation, kernel, store, cost)
     evaluator = Evaluator(
         jobs,
         task,
@@ -273,6 +261,21 @@ def _workload(
         training.keeps_optimizer_state,
         None if isinstance(model, nn.Module) else partial(_build, scenario, data, model),
         training.own_starts,
+    )
+
+
+def _jobs(run: RunSettings, simulation: Simulation, kernel: str, store: ResultStore | None, cost: TrainingCost) -> Jobs:
+    arithmetic: Kernel = catalogue.load("kernel", kernel)()
+    placement: Placement = catalogue.load("placement", run.placement)()
+    if store is not None and arithmetic.computes:
+        flop_of = partial(_job_flop, cost)
+        placement = ReplayingPlacement(placement, store, arithmetic, flop_of, run.store_min_flop_per_byte)
+    return Jobs(
+        arithmetic,
+        placement,
+        clock=lambda: simulation.now_s,
+        horizon_s=run.longest_s,
+        records=simulation.records,
     )
 
 

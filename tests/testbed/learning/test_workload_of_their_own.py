@@ -49,6 +49,21 @@ def test_only_what_is_exchanged_travels() -> None:
 
 
 @pytest.mark.usefixtures("local_head")
+def test_a_version_is_tested_with_what_clients_had_when_it_was_made_however_late_that_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workload = split_experiment().workload
+    told: list[Any] = []
+    monkeypatch.setattr(workload.evaluator, "commit", lambda *committed: told.append(committed[-1]))
+    workload.commit(0, 0.0, workload.initial_state)
+    learnt = finish(workload, 0, workload.initial_state)
+    (state_of,) = told
+    np.testing.assert_array_equal(state_of(0), workload.task.initial_state())
+    workload.commit(1, 1.0, workload.initial_state)
+    np.testing.assert_array_equal(parts(workload, told[1](0))[1], parts(workload, learnt)[1])
+
+
+@pytest.mark.usefixtures("local_head")
 def test_a_job_starts_from_what_was_sent_and_from_what_the_clients_last_finished_job_left() -> None:
     workload = split_experiment().workload
     start, sent = workload.task.initial_state(), workload.initial_state + 1
