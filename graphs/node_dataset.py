@@ -6,24 +6,23 @@ Clients see the features and edges of the nodes that they validate and test with
 learning, as in Kipf and Welling, ICLR 2017).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import torch
 
-from graphs.dealing import deal
+from graphs.graph_data import GraphData, cost_by_formula
 from graphs.graph_set import IntArray
-from graphs.models.skeleton import TRAINING_FLOP_RATIO, GraphModule
 from graphs.node_set import NodeSet
 from graphs.node_store import NodeStore
 from graphs.subgraphs import edges_between_clients
 from testbed.errors import RequestError
-from testbed.learning.client_split import NODE_SPLIT, SplitFractions, split_shards
+from testbed.learning.client_split import NODE_SPLIT, SplitFractions
 from testbed.learning.cost import TrainingCost, kept_bytes
-from testbed.learning.held_out import ClientSplits, StreamOf
+from testbed.learning.held_out import ClientSplits
 from testbed.records import Recorder, Schema
 
 if TYPE_CHECKING:
@@ -45,10 +44,8 @@ SUBGRAPH: Final = Schema.of(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class NodeDataset:
-    """Nodes to classify; see `testbed.learning.datasets.dataset.AnyDataset`.
-
-    Training and test inputs are the same store: every client sets some of its own nodes apart (`split`).
+class NodeDataset(GraphData):
+    """Nodes to classify.
 
     Parameters
     ----------
@@ -56,18 +53,18 @@ class NodeDataset:
     shards : each client's nodes; () as long as they have not been dealt.
     """
 
+    usual_split: ClassVar[SplitFractions] = NODE_SPLIT
+    nature: ClassVar[str] = "is a graph"
+    sample_word: ClassVar[str] = "node"
+    usual_model: ClassVar[str] = "gcn"
+
     nodes: NodeSet
     shards: tuple[IntArray, ...] = ()
 
     @property
-    def name(self) -> str:
-        """The name under which results mention it."""
-        return self.nodes.name
-
-    @property
-    def sources(self) -> Mapping[str, str]:
-        """SHA-256 of each file the graph came from, by file name."""
-        return self.nodes.sources
+    def samples(self) -> NodeSet:
+        """The graph."""
+        return self.nodes
 
     @cached_property
     def client_of(self) -> IntArray:
@@ -84,48 +81,14 @@ class NodeDataset:
         return NodeStore.of(nodes.name, nodes.features, nodes.edges, self.client_of, nodes.num_classes)
 
     @property
-    def test_inputs(self) -> NodeStore:
-        """The store of all subgraphs."""
-        return self.train_inputs
-
-    @property
-    def train_labels(self) -> IntArray:
-        """The class of every node, (num_nodes,)."""
-        return self.nodes.labels
-
-    @property
-    def test_labels(self) -> IntArray:
-        """The same."""
-        return self.nodes.labels
-
-    @property
     def num_classes(self) -> int:
         """The number of classes."""
         return self.nodes.num_classes
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Nothing: a node is nothing without its neighbours."""
-        return ()
-
-    @property
-    def is_language(self) -> bool:
-        """It is not."""
-        return False
-
-    @property
-    def tests_by_client(self) -> bool:
-        """Every client is tested on nodes of its own."""
-        return True
-
-    @property
     def needs_full_batches(self) -> bool:
         """The nodes of a subgraph are computed together."""
         return True
-
-    def digest(self) -> str:
-        """Return the SHA-256 in hexadecimal of the graph, whatever its name and source."""
-        return self.nodes.digest()
 
     def record(self, records: Recorder) -> None:
         """Write the table `subgraph`."""
@@ -133,10 +96,6 @@ class NodeDataset:
         counts = edges_between_clients(self.nodes, self.shards)
         for client, (shard, row) in enumerate(zip(self.shards, counts.tolist(), strict=True)):
             append(client, len(shard), row[client], sum(row) - row[client])
-
-    def deal(self, rule: Any, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
-        """Return the deal of the nodes; see `graphs.dealing.deal`."""
-        return deal(self.nodes, rule, num_clients, rng)
 
     def seen_by(self, model: Any, shards: Sequence[IntArray], *, by_client: bool) -> "NodeDataset":
         """Return the data cut into the clients' subgraphs; nodes are always tested by client.
@@ -152,17 +111,6 @@ class NodeDataset:
             )
         return replace(self, shards=tuple(shards))
 
-    def split(self, shards: Sequence[IntArray], fractions: SplitFractions | None, stream_of: StreamOf) -> ClientSplits:
-        """Return every client's training, validation and test nodes, in the proportions of its classes."""
-        return split_shards(self.nodes.labels, shards, fractions or NODE_SPLIT, stream_of)
-
-    def build(self, model: Any, torch_generator_seed: int) -> "nn.Module":
-        """Return the module for nodes of this shape; see `GraphArchitecture.build_for_graphs`."""
-        if not hasattr(model, "build_for_graphs"):
-            raise RequestError(f"data set {self.name!r} is a graph, and the model {model.kind!r} takes arrays: use gcn")
-        module: nn.Module = model.build_for_graphs(self.train_inputs.shape, torch_generator_seed)
-        return module
-
     def cost(self, module: "nn.Module", splits: ClientSplits | None = None) -> TrainingCost:
         """Return the cost: operations by formula, memory as counted on the subgraph with the most nodes.
 
@@ -173,16 +121,15 @@ class NodeDataset:
         ------
         RequestError : a module of the user's own that does not say what a graph costs.
         """
-        if not isinstance(module, GraphModule):
-            raise RequestError(
-                "a module for nodes derives from graphs.models.skeleton.GraphModule, to say what it costs"
-            )
+        formula = self.graph_module(module)
         everything = self.shards or (np.arange(len(self.nodes)),)
         parts = (everything,) if splits is None else (splits.train, splits.validation, splits.test)
         store = self.train_inputs
         num_nodes, num_edges = (np.diff(offsets.numpy()) for offsets in (store.node_offsets, store.edge_offsets))
-        for_one = module.forward_flop(num_nodes, num_edges, 0)
-        for_each_more = float(module.forward_flop(0, 0, 0))  # what the formula has for a sample besides nodes and edges
+        for_one = formula.forward_flop(num_nodes, num_edges, 0)
+        for_each_more = float(
+            formula.forward_flop(0, 0, 0)
+        )  # what the formula has for a sample besides nodes and edges
         forward = np.zeros(len(self.nodes))
         for part in parts:
             for client, asked in enumerate(part):
@@ -192,11 +139,5 @@ class NodeDataset:
         largest = parts[0][int(num_nodes.argmax())]
         index = torch.from_numpy(largest)
         kept = kept_bytes(module, store[index], torch.from_numpy(self.nodes.labels[largest]))
-        return TrainingCost(
-            flop_per_sample=TRAINING_FLOP_RATIO * mean,
-            forward_flop_per_sample=mean,
-            parameter_bytes=sum(p.numel() * p.element_size() for p in module.parameters()),
-            # So that the widest batch has it all.
-            activation_bytes_per_sample=kept / max(len(asked) for asked in parts[0]),
-            flop_of_sample=TRAINING_FLOP_RATIO * forward,
-        )
+        # Shared by the widest batch, so that it has it all.
+        return cost_by_formula(module, forward, mean, kept / max(len(asked) for asked in parts[0]))

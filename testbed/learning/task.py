@@ -9,7 +9,7 @@ import copy
 import fnmatch
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,37 +18,16 @@ from torch import nn
 
 from testbed.errors import RequestError
 from testbed.layout import Layout
+from testbed.learning.datasets.dataset import AnyDataset
 from testbed.learning.optimizer import FlatOptimizer, OptimizerSettings
 from testbed.learning.traits import observe
 
-__all__ = ["LearningData", "LearningTask", "State"]
+__all__ = ["LearningTask", "State"]
 
 State = npt.NDArray[np.float32]
 
 # Samples on which a model's traits are observed.
 _NUM_TRIAL_SAMPLES = 4
-
-
-class LearningData(Protocol):
-    """Samples with labels, split into training and test set; see `testbed.learning.datasets.Dataset`.
-
-    To classify: inputs float32 (n, ...) and one label a sample, int64 (n,). Language: tokens int64 (n, T) and for each
-    the one that follows it, int64 (n, T). Inputs may also be a store: whatever gives the model's input for a tensor of
-    sample numbers, `inputs[indices]`, and has a length; its samples have one label each.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def train_inputs(self) -> Any: ...
-    @property
-    def train_labels(self) -> npt.NDArray[np.int64]: ...
-    @property
-    def test_inputs(self) -> Any: ...
-    @property
-    def test_labels(self) -> npt.NDArray[np.int64]: ...
-    @property
-    def num_classes(self) -> int: ...
 
 
 class LearningTask:
@@ -82,7 +61,7 @@ class LearningTask:
     def __init__(
         self,
         model: nn.Module,
-        data: LearningData,
+        data: AnyDataset,
         optimizer: OptimizerSettings,
         batch_width: int,
         local: Sequence[str] = (),

@@ -31,7 +31,8 @@ class AnyDataset(Protocol):
     """What a run asks of a data set, whatever its samples are.
 
     `train_inputs[indices]` with a tensor of sample numbers, int64 (n,), is what the model takes for these samples; the
-    same of `test_inputs`. Arrays become tensors; what else can be indexed so is a *store*, taken as it is.
+    same of `test_inputs`. Arrays become tensors; what else can be indexed so, and has a length, is a *store*, taken as
+    it is: its samples have one label each. How arrays and labels look, says `Dataset`.
     """
 
     @property
