@@ -79,6 +79,7 @@ class RunSettings(Settings):
     horizon_rounds: PositiveInt | None = None  # version with which it ends: rounds, or inner steps of regions
     evaluation_interval_s: PositiveSeconds | None = None  # simulated time between two evaluations [s]
     evaluation_interval_rounds: PositiveInt | None = None  # versions between two evaluations
+    evaluates_validation: bool = False  # also on what every client validates with: the table client_validation
     kernel: str = "batched"  # arithmetic of training jobs: decides the bytes of a result
     placement: str = "inline"  # where jobs are computed: changes wall time and nothing else
     num_threads: PositiveInt = 1  # intra-op threads of torch: a run's bytes depend on them
@@ -220,7 +221,8 @@ def resolve(document: Mapping[str, Any], overrides: Sequence[Override] = ()) -> 
 
 def _run_document(run: RunSettings) -> dict[str, Any]:
     """Return what of `[run]` can change a result; what is not asked for is not stated."""
-    return run.model_dump(exclude=_LOCATIONS, exclude_none=True)
+    unasked = set() if run.evaluates_validation else {"evaluates_validation"}
+    return run.model_dump(exclude=_LOCATIONS | unasked, exclude_none=True)
 
 
 def _selected_algorithm(table: Any) -> Any:

@@ -32,7 +32,7 @@ from testbed.learning.client_tests import ClientTests
 from testbed.learning.cost import TrainingCost
 from testbed.learning.datasets.dataset import AnyDataset
 from testbed.learning.evaluation import NO_MODELS, NO_VIEWS, Evaluator
-from testbed.learning.held_out import IntArray
+from testbed.learning.held_out import ClientSplits, IntArray
 from testbed.learning.jobs import EvaluationJob, Jobs, Placement
 from testbed.learning.kernels.protocol import Job, Kernel
 from testbed.learning.metrics import check_metric
@@ -242,7 +242,8 @@ def _workload(
         run.longest_s,
         simulation.records,
         interval_rounds=run.evaluation_interval_rounds,
-        tests=None if splits is None else ClientTests(jobs, task, splits),
+        tests=None if splits is None else ClientTests(jobs, task, splits.test),
+        validation=_validation(jobs, task, splits) if run.evaluates_validation else None,
     )
     rates = training.schedule(scenario.learning_rate, run.horizon_rounds)
     return Workload(
@@ -262,6 +263,18 @@ def _workload(
         None if isinstance(model, nn.Module) else partial(_build, scenario, data, model),
         training.own_starts,
     )
+
+
+def _validation(jobs: Jobs, task: LearningTask, splits: ClientSplits | None) -> ClientTests:
+    """Return the evaluation on what clients validate with, which each must have."""
+    without = () if splits is None else [client for client, own in enumerate(splits.validation) if len(own) == 0]
+    if splits is None or without:
+        whose = "clients are tested on a common set" if splits is None else f"clients {without[:5]} have none"
+        raise RequestError(
+            f"run.evaluates_validation needs samples that clients validate with, and {whose}: set data.client_split "
+            "with a larger validation share"
+        )
+    return ClientTests(jobs, task, splits.validation)
 
 
 def _jobs(run: RunSettings, simulation: Simulation, kernel: str, store: ResultStore | None, cost: TrainingCost) -> Jobs:

@@ -6,7 +6,8 @@ few calls. On a grid of rounds every k-th version is evaluated, whenever it come
 submits is then independent of how long its rounds take.
 
 Where clients are tested on samples of their own (`client_tests.py`), a version is evaluated once a client, with the
-client's own tensors and perhaps a model of its own; the metrics are then means over clients.
+client's own tensors and perhaps a model of its own; the metrics are then means over clients. The same may be done on
+what clients validate with, for readers who choose a version by it: that is a table and no metric.
 
 A version may have *views*: further parameter vectors, such as one region's replica or the mean of all. Their metrics
 are `loss_VIEW`, `accuracy_VIEW` and, of language, `perplexity_VIEW`; where clients have tests of their own, means over
@@ -15,14 +16,21 @@ clients who all use that one vector.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from testbed.learning.client_tests import CLIENT_EVALUATION, ClientsHandle, ClientsOutput, ClientTests, StateOf
+from testbed.learning.client_tests import (
+    CLIENT_EVALUATION,
+    CLIENT_VALIDATION,
+    ClientsHandle,
+    ClientsOutput,
+    ClientTests,
+    StateOf,
+)
 from testbed.learning.jobs import Handle, Jobs
 from testbed.learning.kernels.protocol import EvaluationJob, EvaluationOutput
 from testbed.learning.metrics import clients_metrics, evaluation_metrics, main_metrics
@@ -63,6 +71,7 @@ class Evaluator:
     horizon_s : the last grid time is at most this.
     records : receives the table `evaluation` on `close`, and `client_evaluation` if there are `tests`.
     tests : the clients' own tests; None: there is one test set for all.
+    validation : as `tests`, on what clients validate with; None: that is not evaluated. Rows of `client_validation`.
 
     `views` are the names of the views that every version has, none at first; the world states them when it is built.
 
@@ -82,6 +91,7 @@ class Evaluator:
         *,
         interval_rounds: int | None = None,
         tests: ClientTests | None = None,
+        validation: ClientTests | None = None,
     ) -> None:
         if (interval_s is None) == (interval_rounds is None):
             raise ValueError("an evaluation grid has exactly one of interval_s and interval_rounds")
@@ -96,13 +106,16 @@ class Evaluator:
         self._horizon_s = horizon_s
         self._record = records.open(EVALUATION)
         self._tests = tests
+        self._validation = validation
         self._record_client = records.open(CLIENT_EVALUATION) if tests is not None else None
+        self._record_validation = records.open(CLIENT_VALIDATION) if validation is not None else None
         self._views: tuple[str, ...] = ()
         self._current: tuple[int, State, Mapping[str, State], StateOf | None] | None = None
         self._current_handle: _Evaluation | None = None
         self._current_views: _Handles | None = None
+        self._current_validation: ClientsHandle | None = None
         self._last_commit_s = 0.0
-        self._grid: list[tuple[float, int, _Evaluation, _Handles]] = []
+        self._grid: list[tuple[float, int, _Evaluation, _Handles, ClientsHandle | None]] = []
         self._next_point = 0
         self._num_known = 0  # grid points whose evaluation has been computed, from the first on
         self._metrics: dict[int, dict[str, float]] = {}  # by version
@@ -143,7 +156,7 @@ class Evaluator:
             vector.setflags(write=False)
         self._fill(time_s, inclusive=False)
         self._current, self._current_handle, self._last_commit_s = (version, parameters, views, state_of), None, time_s
-        self._current_views = None
+        self._current_views = self._current_validation = None
         if self._interval_rounds is not None and version % self._interval_rounds == 0:
             self._put_current(time_s)
 
@@ -153,20 +166,13 @@ class Evaluator:
         if self._interval_s is not None and not math.isfinite(end_s):
             raise ValueError("an evaluation grid without a horizon needs an end")
         self._fill(end_s, inclusive=True)
-        for time_s, version, handle, views in self._grid:
+        for time_s, version, handle, views, validation in self._grid:
             for name, value in self._metrics_of(version, handle, views).items():
                 self._record(time_s, version, name, value)
-            self._write_clients(time_s, version, handle)
+            _write_clients(self._record_client, time_s, version, handle)
+            _write_clients(self._record_validation, time_s, version, validation)
         self._grid.clear()
         self._metrics.clear()
-
-    def _write_clients(self, time_s: float, version: int, handle: _Evaluation) -> None:
-        output = handle.value()
-        if self._record_client is None or not isinstance(output, ClientsOutput):
-            return
-        columns = (output.client_samples, output.client_accuracy, output.client_loss)
-        for client, row in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-            self._record_client(time_s, version, client, *row)
 
     def series(self, metric: str, now_s: float) -> tuple[list[float], list[float]]:
         """Return the grid times up to `now_s` [s] and a metric at each, computing what has not been computed.
@@ -175,7 +181,7 @@ class Evaluator:
         """
         self._fill(now_s, inclusive=True)
         times_s, values = [], []
-        for time_s, version, handle, views in self._grid:
+        for time_s, version, handle, views, _ in self._grid:
             metrics = self._metrics_of(version, handle, views)
             if metric in metrics:
                 times_s.append(time_s)
@@ -236,14 +242,16 @@ class Evaluator:
     def _put_current(self, time_s: float) -> None:
         """Put the current version and its views on the grid, each submitted once."""
         assert self._current is not None
-        version, parameters, views, _ = self._current
+        version, parameters, views, state_of = self._current
         own = self.evaluate_current()
         if self._current_views is None:
             self._current_views = {
                 name: own if vector is parameters and isinstance(own, Handle) else self._submit_view(version, vector)
                 for name, vector in views.items()
             }
-        self._grid.append((time_s, version, own, self._current_views))
+        if self._validation is not None and state_of is not None and self._current_validation is None:
+            self._current_validation = self._validation.submit(version, state_of)
+        self._grid.append((time_s, version, own, self._current_views, self._current_validation))
 
     @property
     def latest(self) -> tuple[float, float] | None:
@@ -270,7 +278,7 @@ class Evaluator:
             self._num_known += 1
         if self._num_known == 0:
             return None
-        time_s, _, handle, _ = self._grid[self._num_known - 1]
+        time_s, _, handle, *_ = self._grid[self._num_known - 1]
         output = handle.value()
         return None if output is None else (time_s, output)
 
@@ -283,6 +291,16 @@ class Evaluator:
             self._next_point += 1
             if self._current is not None:
                 self._put_current(time_s)
+
+
+def _write_clients(record: Callable[..., None] | None, time_s: float, version: int, handle: _Evaluation | None) -> None:
+    """Append a row a client; nothing without a table or a handle, or under a kernel that computes nothing."""
+    output = None if handle is None else handle.value()
+    if record is None or not isinstance(output, ClientsOutput):
+        return
+    columns = (output.client_samples, output.client_accuracy, output.client_loss)
+    for client, row in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        record(time_s, version, client, *row)
 
 
 def _main_metrics(output: EvaluationOutput, *, is_language: bool) -> dict[str, float]:

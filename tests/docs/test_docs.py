@@ -70,7 +70,13 @@ def recorders() -> list[Recorder]:
             experiment = prepare(resolved, 0, resolved.data.dataset.load(None))
         experiment.run()
         found.append(experiment.simulation.records)
-    nodes = {"data__dataset": "karate-club", "data__partition": "iid", "model": "gcn", "training__batch_size": "full"}
+    nodes: dict[str, Any] = {
+        "data__dataset": "karate-club",
+        "data__partition": "iid",
+        "model": "gcn",
+        "training__batch_size": "full",
+        "run__evaluates_validation": True,
+    }
     of_nodes = small_experiment(devices__count=2, algorithm__kind="fedavg", run__horizon_s=60.0, **nodes)
     found.append(of_nodes.simulation.records)
     followed = {"channel__uplink__hold": "block", "channel__uplink__csi": "per-block"}

@@ -1,10 +1,10 @@
-"""The accuracy that the code of GCFL reports: the best of what it keeps, and nothing else."""
+"""The accuracy that the code of GCFL reports, the best of what it keeps; and that of the version best in validation."""
 
 import pyarrow as pa
 import pytest
 from graph_runs import graph_experiment
 
-from graphs.cached_accuracy import cached_accuracy, last_accuracy
+from graphs.cached_accuracy import cached_accuracy, last_accuracy, validated_accuracy
 from testbed.errors import RequestError
 from testbed.experiments.result import RunResult
 
@@ -62,3 +62,36 @@ def test_what_is_missing_is_named() -> None:
     sparse = {key: value for key, value in ACCURACIES.items() if key[0] != 1}
     with pytest.raises(RequestError, match="version 1 was not evaluated"):
         cached_accuracy(run_of(sparse, [*AT_START, (2, 0, 0), (2, 1, 0), (2, 2, 1)]))
+    with pytest.raises(RequestError, match="evaluates_validation = true"):
+        validated_accuracy(run_of(ACCURACIES))
+
+
+def validated(scores: dict[int, list[tuple[float, float]]]) -> RunResult:
+    """Version -> accuracy and loss of the three clients in validation, beside `ACCURACIES` in the test."""
+    run = run_of(ACCURACIES)
+    rows = [(version, *score) for version, own in scores.items() for score in own]
+    run.tables["client_validation"] = pa.table(
+        dict(zip(("version", "accuracy", "loss"), map(list, zip(*rows, strict=True)), strict=True))
+    )
+    return run
+
+
+def test_validation_chooses_by_accuracy_then_by_loss_then_the_first_and_never_by_the_test() -> None:
+    low, middle, high = (0.1, 2.0), (0.5, 1.0), (0.9, 0.5)
+    assert validated_accuracy(
+        validated({0: [low] * 3, 1: [middle] * 3, 2: [low] * 3, 3: [high, high, low]})
+    ) == pytest.approx(0.5)
+    same = {0: [low] * 3, 1: [(0.5, 1.0)] * 3, 2: [(0.5, 0.9)] * 3, 3: [(0.5, 0.9)] * 3}
+    assert validated_accuracy(validated(same)) == pytest.approx(2.1 / 3)
+
+
+def test_what_a_run_chooses_by_validation_is_what_its_rows_say() -> None:
+    experiment = graph_experiment("fedavg", run__horizon_rounds=8, run__evaluates_validation=True)
+    experiment.run()
+    tables = experiment.simulation.records.tables()
+    run = RunResult("", {}, 0, {}, tables)
+    rows = tables["client_validation"].to_pandas()
+    best = rows.groupby("version").agg({"accuracy": "mean", "loss": "mean"}).sort_values(["accuracy", "loss"])
+    version = best[best.accuracy == best.accuracy.max()].index[0]
+    tested = tables["client_evaluation"].to_pandas()
+    assert validated_accuracy(run) == pytest.approx(tested[tested.version == version].accuracy.mean())

@@ -75,8 +75,24 @@ def test_what_is_not_asked_for_is_not_stated_and_what_is_makes_another_run() -> 
     assert documents[3]["training"]["betas"] == [0.9, 0.999]
     ids = {run_id(document, 0) for document in [plain, *documents]}
     assert len(ids) == 6
-    stated = small_scenario(training__keeps_optimizer_state=False).resolve().document
-    assert run_id(stated, 0) == run_id(plain, 0)
+    for unasked in ({"training__keeps_optimizer_state": False}, {"run__evaluates_validation": False}):
+        stated = small_scenario(**unasked).resolve().document
+        assert run_id(stated, 0) == run_id(plain, 0)
+
+
+def test_validation_is_evaluated_where_it_is_asked_for_and_there() -> None:
+    asked: dict[str, Any] = {"run__evaluates_validation": True}
+    result = execute(small_scenario(**asked, data__client_split=SPLIT).resolve(), 0)
+    tested, validated = (result.tables[f"client_{part}"].to_pylist() for part in ("evaluation", "validation"))
+    for name in ("time_s", "version", "client"):
+        assert [row[name] for row in validated] == [row[name] for row in tested]
+    assert {row["num_samples"] for row in validated} <= {
+        n + d for n in {r["num_samples"] for r in tested} for d in (-1, 0, 1)
+    }
+    nothing = {"train": 0.8, "validation": 0, "test": 0.2}
+    for settings, reason in ((asked, "common set"), (asked | {"data__client_split": nothing}, r"clients \[0, 1, 2")):
+        with pytest.raises(RequestError, match=f"evaluates_validation needs .*{reason}.*data.client_split"):
+            execute(small_scenario(**settings).resolve(), 0)
 
 
 def test_shares_that_leave_nothing_to_test_are_refused_by_the_name_of_the_table() -> None:

@@ -12,7 +12,6 @@ from torch import nn
 from testbed.errors import RequestError
 from testbed.learning.client_tests import ClientsOutput, ClientTests
 from testbed.learning.evaluation import Evaluator
-from testbed.learning.held_out import ClientSplits
 from testbed.learning.jobs import Jobs
 from testbed.learning.kernels.none import NoKernel
 from testbed.learning.kernels.protocol import EvaluationJob, Kernel
@@ -28,13 +27,20 @@ SIZES = (10, 30, 60)
 class Watched:
     """An evaluator of three clients with 10, 30 and 60 test samples, on the grid 0, 10, ..., 50 s or every 2 rounds."""
 
-    def __init__(self, make_task: Any, kernel: Kernel | None = None, interval_rounds: int | None = None) -> None:
+    def __init__(
+        self,
+        make_task: Any,
+        kernel: Kernel | None = None,
+        interval_rounds: int | None = None,
+        *,
+        validates: bool = False,
+    ) -> None:
         self.task: LearningTask = make_task(lambda: nn.Sequential(nn.Linear(13, 10)))
         self.records = Recorder()
         self.jobs = Jobs(kernel or SerialKernel(), InlinePlacement(), lambda: 0.0, 50.0, self.records)
         stops = np.cumsum([0, *SIZES])
         self.tested = [np.arange(start, stop) for start, stop in itertools.pairwise(stops)]
-        splits = ClientSplits([np.arange(3)] * 3, [np.empty(0, np.int64)] * 3, self.tested)
+        self.validated = [np.arange(100, 105), np.arange(105, 107), np.arange(20)]
         self.evaluator = Evaluator(
             self.jobs,
             self.task,
@@ -43,7 +49,8 @@ class Watched:
             50.0,
             self.records,
             interval_rounds=interval_rounds,
-            tests=ClientTests(self.jobs, self.task, splits),
+            tests=ClientTests(self.jobs, self.task, self.tested),
+            validation=ClientTests(self.jobs, self.task, self.validated) if validates else None,
         )
 
     def states(self, version: int) -> np.ndarray:
@@ -55,12 +62,12 @@ class Watched:
         named = {name: self.states(100 + version)[0] for name in views}
         self.evaluator.commit(version, time_s, states[0], named, lambda client: states[client])
 
-    def alone(self, state: np.ndarray, client: int) -> tuple[float, float]:
-        """Return accuracy and loss of a state on a client's test samples."""
-        job = EvaluationJob(task=self.task, version=0, parameters=state, samples=self.tested[client])
-        output = self.jobs.submit(job).value()
+    def alone(self, state: np.ndarray, client: int, part: str = "tested") -> tuple[float, float]:
+        """Return accuracy and loss of a state on a client's test samples, or on another part of its samples."""
+        samples = getattr(self, part)[client]
+        output = self.jobs.submit(EvaluationJob(task=self.task, version=0, parameters=state, samples=samples)).value()
         assert output is not None
-        assert output.num_samples.sum() == SIZES[client]
+        assert output.num_samples.sum() == len(samples)
         return float(output.num_correct.sum() / output.num_samples.sum()), output.loss
 
     def metric(self, name: str) -> dict[float, float]:
@@ -128,14 +135,41 @@ def test_a_view_is_tested_by_client_too_so_that_no_training_sample_counts(watche
     assert len(list(watched.records.rows("client_evaluation"))) == 3
 
 
+def test_validation_is_a_table_on_the_same_grid_and_changes_no_other_row(make_task: Any) -> None:
+    both, plain = Watched(make_task, validates=True), Watched(make_task)
+    for watched in (both, plain):
+        watched.evaluator.views = ("anchor",)
+        for version, time_s in [(0, 0.0), (1, 4.0), (2, 20.0)]:
+            watched.commit(version, time_s, ["anchor"])
+        watched.evaluator.close()
+    for table in ("evaluation", "client_evaluation"):
+        assert list(both.records.rows(table)) == list(plain.records.rows(table))
+    rows = list(both.records.rows("client_validation"))
+    assert {row["time_s"]: row["version"] for row in rows} == {0.0: 0, 10.0: 1, 20.0: 2, 30.0: 2, 40.0: 2, 50.0: 2}
+    for row in rows:
+        state = both.states(row["version"])[row["client"]]
+        assert (row["accuracy"], row["loss"]) == both.alone(state, row["client"], "validated")
+        assert row["num_samples"] == len(both.validated[row["client"]])
+    # Each version once: two vectors a version are tested, one is validated.
+    num_jobs = [sum(row["num_jobs"] for row in watched.records.rows("chunk")) for watched in (both, plain)]
+    assert num_jobs[0] - len(rows) == 3 * 3 * 3
+    assert num_jobs[1] == 3 * 3 * 2
+
+
+def test_a_client_with_nothing_to_be_tested_on_is_named(watched: Watched) -> None:
+    with pytest.raises(ValueError, match=r"clients \[1\] have no samples"):
+        ClientTests(watched.jobs, watched.task, [np.arange(3), np.arange(0), np.arange(2)])
+
+
 def test_without_arithmetic_there_are_no_values(make_task: Any) -> None:
-    watched = Watched(make_task, NoKernel())
+    watched = Watched(make_task, NoKernel(), validates=True)
     watched.evaluator.views = ("anchor",)
     watched.commit(0, 0.0, ["anchor"])
     watched.evaluator.close()
     assert watched.evaluator.latest_accuracy is None
     assert list(watched.records.rows("evaluation")) == []
     assert list(watched.records.rows("client_evaluation")) == []
+    assert list(watched.records.rows("client_validation")) == []
 
 
 def test_a_version_must_say_what_each_client_has_and_only_where_clients_are_tested(watched: Watched) -> None:
