@@ -173,7 +173,7 @@ class LocalWork(Participation):
             start = candidates[choice]
         job = self.workload.next_job(client, base.version, start, mu, gradient_norm=gradient_norm)
         validation = self._validate(base, client) if validates else None
-        checking_flop += self.workload.validation_flop(client) if validates else 0.0
+        checking_flop += self.workload.trials.validation_flop(client) if validates else 0.0
         flop = self.workload.flop_of(job) + checking_flop
         earliest_s = self.simulation.now_s + flop / self.fleet.flop_per_s[client]
         handle = self.workload.jobs.submit(job, earliest_read_s=earliest_s)
@@ -200,11 +200,11 @@ class LocalWork(Participation):
         """Return which model has the least loss on what the client trains on, and what finding out costs it [FLOP]."""
         if len(candidates) == 1:
             return 0, 0.0
-        losses = self.workload.losses_on_own(client, base.version, candidates)
-        return int(losses.argmin()), self.workload.losses_flop(client, len(candidates))
+        losses = self.workload.trials.losses(client, base.version, candidates)
+        return int(losses.argmin()), self.workload.trials.losses_flop(client, len(candidates))
 
     def _validate(self, base: Base, client: int) -> Handle[EvaluationOutput | None]:
-        return self.workload.validate(client, base.version, base.vector_of(client))
+        return self.workload.trials.validate(client, base.version, base.vector_of(client))
 
     def _until(self, event: simpy.Event, give_up_s: float) -> Process:
         """Wait for an event, but not beyond `give_up_s`."""

@@ -177,7 +177,7 @@ class Regions:
             self._report(replica)
             stop = until_step if self._free_running else min(until_step, self.steps.next_after(replica.step))
             num_steps = int(stop - replica.step)
-            job = self.workload.next_segment(
+            job = self.workload.segments.next_segment(
                 replica.region, replica.step, replica.parameters, replica.optimizer_state, replica.step, num_steps
             )
             handle = self.workload.jobs.submit(job)
@@ -194,7 +194,7 @@ class Regions:
         `share_of_step` : how much of the step's time is spent here; the rest is charged by `compute_rest`.
         """
         self._report(replica)
-        job = self.workload.next_gradient(replica.region, replica.step, replica.parameters, replica.step)
+        job = self.workload.segments.next_gradient(replica.region, replica.step, replica.parameters, replica.step)
         handle: Handle[GradientOutput] = self.workload.jobs.submit(job)
         yield from self._compute(replica, share_of_step * self._segment_flop(replica, 1), job.index)
         return handle

@@ -136,7 +136,7 @@ class DataSettings(Settings):
 class WorldSettings(Protocol):
     """What this module needs to know of a world's settings.
 
-    A world whose methods say how many steps they take (`Workload.next_segment`) has `trains_in_segments = True` in its
+    A world whose methods say how many steps they take (`Segments.next_segment`) has `trains_in_segments = True` in its
     class of settings; `[training]` then has neither local_steps nor local_epochs.
     """
 

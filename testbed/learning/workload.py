@@ -4,8 +4,8 @@ A world asks it for jobs and prices; it does not care what is learnt. There are 
 
 - whole jobs (`next_job`): every one starts afresh, its length is planned, and its luck is addressed by client and by
   the count of that client's jobs;
-- segments (`next_segment`) and single gradients (`next_gradient`): a client's steps are counted through, it keeps its
-  optimiser's state, and luck is addressed by client and step.
+- segments and single gradients (`segments.py`): a client's steps are counted through, it keeps its optimiser's state,
+  and luck is addressed by client and step.
 
 Luck never depends on time, so not on what others do.
 
@@ -18,7 +18,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -32,20 +31,15 @@ from testbed.learning.datasets.dataset import AnyDataset
 from testbed.learning.evaluation import NO_MODELS, NO_VIEWS, Evaluator
 from testbed.learning.held_out import ClientSplits
 from testbed.learning.inner_optimizer import InnerOptimizer
-from testbed.learning.jobs import (
-    EvaluationJob,
-    EvaluationOutput,
-    GradientJob,
-    Handle,
-    Jobs,
-    TrainingJob,
-    TrainingOutput,
-)
+from testbed.learning.job_cost import flop_of_job, part_paid_for
+from testbed.learning.jobs import GradientJob, Handle, Jobs, TrainingJob, TrainingOutput
 from testbed.learning.learning_rate import LearningRate
-from testbed.learning.minibatches import BatchPlan, MinibatchSequence, make_training_job
+from testbed.learning.minibatches import BatchPlan, make_training_job
+from testbed.learning.own_tensors import OwnTensors
 from testbed.learning.partition import label_distance
+from testbed.learning.segments import Segments
 from testbed.learning.task import LearningTask, State
-from testbed.streams import Purpose, stream
+from testbed.learning.trials import Trials
 
 __all__ = ["Watch", "Workload"]
 
@@ -86,6 +80,8 @@ class Workload:
 
     `watch(version, time_s, parameters, views, models)` is told of every global version; by default that is `commit`.
     `optimizer` makes the steps of a job for whoever holds a gradient.
+    `segments` makes the jobs of those who count their steps through.
+    `trials` says how good models are on a client's own samples.
     `sources` are the SHA-256 of the files that were read, by name; those of the data set are added by who builds this.
     `horizon_rounds` is the version with which the run ends, infinity if only time ends it.
     """
@@ -125,17 +121,14 @@ class Workload:
         self.splits = splits
         self.keeps_optimizer_state = keeps_optimizer_state
         self.data = data
-        self._build = build
         self.initial_state = task.exchanged_part(task.initial_state())
         self.num_entries = len(self.initial_state)  # that travel
         self.label_distances = label_distance(label_histograms)
         self.peak_bytes = cost.peak_bytes(task.batch_width)
         self._jobs_made: Counter[int] = Counter()
-        self._kept: dict[int, Handle[TrainingOutput]] = {}
-        self._own_starts = own_starts
-        self._first_own = lru_cache(maxsize=None)(self._draw_own)
-        self._sequences: dict[int, MinibatchSequence] = {}
-        self._torch_seeds: dict[int, int] = {}
+        self._own = OwnTensors(task, root_seed, build, own_starts)
+        self.segments = Segments(task, root_seed, shards, plan, self.optimizer, self._next_index)
+        self.trials = Trials(jobs, task, cost, shards, splits, self.state_of)
 
     def add_sources(self, sources: Mapping[str, str]) -> None:
         """Have the record state files that were read: SHA-256 in hexadecimal by file name.
@@ -200,9 +193,7 @@ class Workload:
         shard, plan = self.shards[client] if samples is None else samples, self.plan
         if plan.width(len(shard)) > self.task.batch_width:
             plan = replace(plan, batch_size=self.task.batch_width)
-        state = (
-            self._kept[client].value().optimizer_state if self.keeps_optimizer_state and client in self._kept else None
-        )
+        state = self._own.optimizer_state_of(client) if self.keeps_optimizer_state else None
         return make_training_job(
             self.task,
             client,
@@ -228,17 +219,7 @@ class Workload:
         """
         if number == 0:
             return self.initial_state.copy()
-        return self.task.exchanged_part(self._drawn(number))
-
-    def _drawn(self, *ids: int) -> State:
-        if self._build is None:
-            raise RequestError("several initial models need an architecture or a function that builds the module")
-        seed = int(stream(self.root_seed, Purpose.MODEL_INITIALISATION, *ids).integers(2**63))
-        return self.task.state_in(self._build(seed))
-
-    def _draw_own(self, client: int) -> State:
-        """Return a state with the tensors with which a client starts that are its own."""
-        return self.task.initial_state() if self._own_starts == "alike" else self._drawn(0, client)
+        return self.task.exchanged_part(self._own.drawn(number))
 
     def commit(
         self,
@@ -264,185 +245,35 @@ class Workload:
                 )
             self.evaluator.commit(version, time_s, parameters, views)
             return
-        kept = dict(self._kept)  # as of now: an evaluation may be asked for later
+        state_of = self._own.as_of_now()  # an evaluation may be asked for later
         self.evaluator.commit(
             version,
             time_s,
             parameters,
             views,
-            lambda client: self._merged(kept, client, models.get(client, parameters)),
+            lambda client: state_of(client, models.get(client, parameters)),
         )
 
     def keep(self, client: int, trained: Handle[TrainingOutput]) -> None:
         """Take note of a job that the client has finished: its own tensors and optimiser's state are what that left."""
         if self.task.is_personal or self.keeps_optimizer_state:
-            self._kept[client] = trained
+            self._own.keep(client, trained)
 
     def state_of(self, client: int, exchanged: State) -> State:
         """Return the client's whole state with `exchanged` in it, (num_entries of the layout,).
 
         Its own tensors are those of the last job it finished, before the first as `own_starts` says.
         """
-        return self._merged(self._kept, client, exchanged)
+        return self._own.state_of(client, exchanged)
 
-    def _merged(self, kept: Mapping[int, Handle[TrainingOutput]], client: int, exchanged: State) -> State:
-        if not self.task.is_personal:
-            return exchanged
-        own = kept[client].value().parameters if client in kept else self._first_own(client)
-        return self.task.with_exchanged(own, exchanged)
+    def flop_of(self, job: TrainingJob | GradientJob) -> float:
+        """Return what the job costs [FLOP]."""
+        return flop_of_job(self.cost, job)
 
-    def losses_on_own(self, client: int, version: int, models: Sequence[State]) -> npt.NDArray[np.float64]:
-        """Return the mean loss of each model on what the client trains on, with its own tensors: (num_models,) [nat].
-
-        Models are (num_entries,) each. Reading computes every outstanding job; all are 0 where nothing is computed.
-
-        Raises
-        ------
-        RequestError : data that has one test set for all, which does not look at training samples.
-        """
-        if self.splits is None:
-            raise RequestError(
-                "clients that compare models need data on which each is tested on its own samples: set "
-                "data.client_split"
-            )
-        jobs = [
-            EvaluationJob(
-                task=self.task, version=version, parameters=self.state_of(client, model), samples=self.shards[client]
-            )
-            for model in models
-        ]
-        outputs = [handle.value() for handle in [self.jobs.submit(job) for job in jobs]]
-        return np.array([0.0 if output is None else output.loss for output in outputs])
-
-    def losses_flop(self, client: int, num_models: int) -> float:
-        """Return what `losses_on_own` costs a client [FLOP]."""
-        return num_models * self.cost.forward_flop_of(self.shards[client])
-
-    def validate(self, client: int, version: int, exchanged: State) -> Handle[EvaluationOutput | None]:
-        """Return how good a model is on what the client keeps apart to validate with, as a handle.
-
-        Raises
-        ------
-        RequestError : clients have no such samples.
-        """
-        if self.splits is None or len(self.splits.validation[client]) == 0:
-            raise RequestError(
-                f"client {client} has no samples to validate with: give data.client_split a larger validation share"
-            )
-        state, samples = self.state_of(client, exchanged), self.splits.validation[client]
-        return self.jobs.submit(EvaluationJob(task=self.task, version=version, parameters=state, samples=samples))
-
-    def next_segment(
-        self,
-        client: int,
-        base_version: int,
-        parameters: State,
-        optimizer_state: State | None,
-        first_step: int,
-        num_steps: int,
-    ) -> TrainingJob:
-        """Return the client's steps `first_step` to `first_step + num_steps`, counted from 0, as a job.
-
-        Minibatch, learning rate and luck of a step are the same however the steps are cut into jobs: one job of n steps
-        and n jobs of one, each started where the one before ended, have the same bits under one kernel.
-
-        Parameters
-        ----------
-        client, base_version : whose job, and the global version it goes on from, for the record.
-        parameters : (num_entries,) float32, the client's state; made read-only.
-        optimizer_state : (num_state,) float32, from the job before or `optimizer.start()`; made read-only. None: zeros.
-        first_step, num_steps : which steps; at least one.
-        """
-        self._refuse_personal()
-        samples, counts = self._sequence(client).rows(first_step, num_steps)
-        return TrainingJob(
-            task=self.task,
-            client=client,
-            index=self._next_index(client),
-            base_version=base_version,
-            parameters=parameters,
-            samples=samples,
-            counts=counts,
-            num_steps=num_steps,
-            torch_seed=self._torch_seed(client),
-            first_step=first_step,
-            optimizer_state=self.optimizer.start() if optimizer_state is None else optimizer_state,
-            learning_rates=self.optimizer.learning_rate.rates(first_step, num_steps),
-        )
-
-    def next_gradient(self, client: int, base_version: int, parameters: State, step: int) -> GradientJob:
-        """Return the gradient of the client's minibatch of `step` at `parameters : (num_entries,)`, as a job.
-
-        It is the minibatch, and the luck, of that step of a segment.
-
-        Raises
-        ------
-        RequestError : a model with running statistics, which a gradient does not carry.
-        """
-        self._refuse_personal()
-        if self.task.traits.changes_buffers:
-            raise RequestError("the model keeps running statistics, which gradients alone do not carry to the others")
-        samples, counts = self._sequence(client).rows(step, 1)
-        return GradientJob(
-            task=self.task,
-            client=client,
-            index=self._next_index(client),
-            base_version=base_version,
-            parameters=parameters,
-            samples=samples,
-            counts=counts,
-            step=step,
-            torch_seed=self._torch_seed(client),
-        )
-
-    def validation_flop(self, client: int) -> float:
-        """Return what finding out how good a model is costs a client, on what it validates with [FLOP]."""
-        return 0.0 if self.splits is None else self.cost.forward_flop_of(self.splits.validation[client])
-
-    def _refuse_personal(self) -> None:
-        if self.task.is_personal:
-            local = ", ".join(self.task.local)
-            raise RequestError(f"the model keeps {local} with each client, and this world exchanges whole states")
+    def part_done(self, job: TrainingJob, flop: float) -> TrainingJob | None:
+        """Return the job of those whole steps that `flop` operations pay for; None if not one [FLOP]."""
+        return part_paid_for(self.cost, job, flop)
 
     def _next_index(self, client: int) -> int:
         self._jobs_made[client] += 1
         return self._jobs_made[client] - 1
-
-    def _sequence(self, client: int) -> MinibatchSequence:
-        """Return the client's minibatches; epoch e's order is drawn from stream (MINIBATCH, client, e)."""
-        if client not in self._sequences:
-            shard, root_seed = self.shards[client], self.root_seed
-
-            def order_of(epoch: int) -> npt.NDArray[np.int64]:
-                return stream(root_seed, Purpose.MINIBATCH, client, epoch).permutation(shard)
-
-            self._sequences[client] = MinibatchSequence(shard, self.plan.width(len(shard)), order_of)
-        return self._sequences[client]
-
-    def _torch_seed(self, client: int) -> int:
-        """Return what, with the step, seeds a forward that draws, from stream (MINIBATCH, client)."""
-        if client not in self._torch_seeds:
-            drawn = stream(self.root_seed, Purpose.MINIBATCH, client).integers(2**63)
-            self._torch_seeds[client] = int(drawn)
-        return self._torch_seeds[client]
-
-    def flop_of(self, job: TrainingJob | GradientJob) -> float:
-        """Return what the job costs [FLOP]."""
-        cost = self.cost
-        if cost.flop_of_sample is None:
-            return cost.flop(job.num_samples)
-        repeats = job.num_steps // len(job.counts) if isinstance(job, TrainingJob) else 1
-        return repeats * sum(cost.flop_of(row[:count]) for row, count in zip(job.samples, job.counts, strict=True))
-
-    def part_done(self, job: TrainingJob, flop: float) -> TrainingJob | None:
-        """Return the job of those whole steps that `flop` operations pay for; None if not one [FLOP]."""
-        # A billionth more, because the operations of a stopped job are the rounded product of a time and a speed.
-        affordable = flop * (1.0 + 1e-9)
-        if self.cost.flop_of_sample is None:
-            after = job.samples_after()
-            affordable /= self.cost.flop_per_sample
-        else:
-            rows = [self.cost.flop_of(row[:count]) for row, count in zip(job.samples, job.counts, strict=True)]
-            after = np.cumsum(np.broadcast_to(rows, job.num_steps))
-        num_steps = int(np.searchsorted(after, affordable, side="right"))
-        return job.cut(num_steps) if num_steps else None

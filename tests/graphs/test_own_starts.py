@@ -29,6 +29,6 @@ def test_apart_only_what_stays_differs_and_the_draws_are_those_of_the_seed() -> 
 
 def test_a_module_of_which_there_is_only_one_cannot_start_apart() -> None:
     alone = graph_experiment("ifca").workload
-    alone._build, alone._own_starts = None, "apart"
+    alone._own._build, alone._own._starts = None, "apart"
     with pytest.raises(RequestError, match="function that builds the module"):
         alone.state_of(0, alone.initial_state)

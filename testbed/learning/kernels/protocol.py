@@ -84,7 +84,7 @@ class TrainingJob:
     proximal_weight : mu of the proximal term that the objective contains, 0 for none; see
         `OptimizerSettings`.
     first_step : how many steps the client had taken before, where steps are counted through; see
-        `Workload.next_segment`.
+        `Segments.next_segment`.
     optimizer_state : (num_state,) float32, the optimiser's state at the first step, made read-only; None: plain SGD
         that starts without momentum, at the task's learning rate.
     learning_rates : (num_steps,) float64, the rate of each step; there exactly if there is a state.

@@ -242,11 +242,13 @@ def test_validating_is_charged_besides_training_and_changes_nothing_that_is_lear
         np.testing.assert_array_equal(one, other)
     workload = checked.workload
     for before, after in zip(rows(plain, "training"), rows(checked, "training"), strict=True):
-        assert after["flop"] - before["flop"] == pytest.approx(workload.validation_flop(after["client"]), rel=1e-9)
+        assert after["flop"] - before["flop"] == pytest.approx(
+            workload.trials.validation_flop(after["client"]), rel=1e-9
+        )
         speed = checked.world.fleet.flop_per_s[after["client"]]  # type: ignore[attr-defined]
         assert after["end_s"] - after["start_s"] == pytest.approx(after["flop"] / speed, rel=1e-9)
     fresh = split_experiment().workload
-    found = fresh.validate(2, 0, fresh.initial_state).value()
+    found = fresh.trials.validate(2, 0, fresh.initial_state).value()
     assert found is not None
     assert accuracies[2] == found.num_correct.sum() / found.num_samples.sum()
 
@@ -258,7 +260,7 @@ def test_a_job_that_is_stopped_has_done_the_steps_that_were_paid_for_after_valid
     workload, fleet = probe.workload, probe.world.fleet  # type: ignore[attr-defined]
     job = workload.next_job(0, 0, workload.initial_state)
     step_flop = workload.flop_of(job) / 3
-    deadline_s = (workload.validation_flop(0) + (num_steps + 0.95) * step_flop) / fleet.flop_per_s[0]
+    deadline_s = (workload.trials.validation_flop(0) + (num_steps + 0.95) * step_flop) / fleet.flop_per_s[0]
 
     def script(fed: Federation, group: Group) -> Process:
         base = yield from fed.broadcast(group, lambda present: [0])

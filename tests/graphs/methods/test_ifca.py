@@ -42,7 +42,7 @@ def test_every_client_takes_the_model_of_least_loss_and_every_model_is_the_mean_
     train, told = experiment.world.train, []
 
     def watched(base: Any, *args: Any, **settings: Any) -> Any:
-        losses = [workload.losses_on_own(client, base.version, settings["candidates"]) for client in range(5)]
+        losses = [workload.trials.losses(client, base.version, settings["candidates"]) for client in range(5)]
         results = yield from train(base, *args, **settings)
         told.append((np.stack(settings["candidates"]), np.array(losses), [m.parameters for m in results.trained]))
         return results

@@ -59,7 +59,7 @@ def train(
     """Return parameters and state after jobs of these lengths, one after another, and the outputs."""
     parameters, state, step, outputs = workload.initial_state, workload.optimizer.start(), 0, []
     for num_steps in cuts:
-        job = workload.next_segment(client, step, parameters, state, step, num_steps)
+        job = workload.segments.next_segment(client, step, parameters, state, step, num_steps)
         output = compute(kernel or SerialKernel(), job)
         parameters, state, step = output.parameters, output.optimizer_state, step + num_steps
         outputs.append(output)
@@ -82,7 +82,10 @@ def test_what_a_forward_draws_in_a_step_does_not_depend_on_the_cuts_either() -> 
     parts, _, _ = train(workload_of(model=dropout), 1, [2, 3, 1])
     assert parts.tobytes() == whole.tobytes()
     again = workload_of(model=dropout)
-    job, gradient = again.next_segment(1, 0, again.initial_state, None, 2, 1), again.next_gradient(1, 0, whole, 2)
+    job, gradient = (
+        again.segments.next_segment(1, 0, again.initial_state, None, 2, 1),
+        again.segments.next_gradient(1, 0, whole, 2),
+    )
     for name, step in (("first_step", job), ("step", gradient)):
         luck_of = [compute(SerialKernel(), dataclasses.replace(step, **{name: k})) for k in (2, 2, 3)]
         vectors = [getattr(output, "gradient", getattr(output, "parameters", None)).tobytes() for output in luck_of]
@@ -101,18 +104,20 @@ def test_running_statistics_travel_through_cuts() -> None:
     moved = workload.task.layout.view(whole - workload.initial_state, "2.running_mean")
     assert (np.abs(moved) > 0).all()
     with pytest.raises(RequestError, match="running statistics"):
-        workload.next_gradient(0, 0, workload.initial_state, 0)
+        workload.segments.next_gradient(0, 0, workload.initial_state, 0)
 
 
 def test_the_proximal_term_is_part_of_the_gradient() -> None:
     """FedProx: the gradient of mu / 2 ||w - w_base||^2 is added, which is zero in the first step."""
     workload = workload_of("plain")
     mu, rate = 0.7, 0.1
-    job = dataclasses.replace(workload.next_segment(0, 0, workload.initial_state, None, 0, 2), proximal_weight=mu)
+    job = dataclasses.replace(
+        workload.segments.next_segment(0, 0, workload.initial_state, None, 0, 2), proximal_weight=mu
+    )
     first = compute(SerialKernel(), job.cut(1)).parameters
-    free = workload.next_segment(0, 0, workload.initial_state, None, 0, 1)
+    free = workload.segments.next_segment(0, 0, workload.initial_state, None, 0, 1)
     assert compute(SerialKernel(), free).parameters.tobytes() == first.tobytes()
-    slope = compute(SerialKernel(), workload.next_gradient(0, 0, first, 1)).gradient
+    slope = compute(SerialKernel(), workload.segments.next_gradient(0, 0, first, 1)).gradient
     expected = first - rate * (slope + mu * (first - workload.initial_state))
     np.testing.assert_allclose(compute(SerialKernel(), job).parameters, expected, rtol=0, atol=1e-6)
     assert np.abs(rate * mu * (first - workload.initial_state)).max() > 1e-4
@@ -122,8 +127,8 @@ def test_the_proximal_term_is_part_of_the_gradient() -> None:
 def test_a_gradient_and_one_step_of_the_optimiser_are_a_job_of_that_step_to_the_bit(name: str) -> None:
     workload = workload_of(name)
     parameters, state, _ = train(workload, 3, [4])
-    job = workload.next_segment(3, 4, parameters, state, 4, 1)
-    gradient = workload.next_gradient(3, 4, parameters, 4)
+    job = workload.segments.next_segment(3, 4, parameters, state, 4, 1)
+    gradient = workload.segments.next_gradient(3, 4, parameters, 4)
     assert gradient.samples.tobytes() == job.samples.tobytes()
     trained, found = compute(SerialKernel(), job), compute(SerialKernel(), gradient)
     moved, after = workload.optimizer.step(parameters, found.gradient, state, 4)
@@ -136,7 +141,7 @@ def test_a_gradient_and_one_step_of_the_optimiser_are_a_job_of_that_step_to_the_
 def test_the_mean_gradient_of_equal_batches_is_the_gradient_of_the_batch_of_all() -> None:
     """Data-parallel training is training on one large batch."""
     workload = workload_of(devices__count=4, data__partition="iid")
-    jobs = [workload.next_gradient(client, 0, workload.initial_state, 0) for client in range(4)]
+    jobs = [workload.segments.next_gradient(client, 0, workload.initial_state, 0) for client in range(4)]
     mean = np.mean([compute(SerialKernel(), job).gradient for job in jobs], axis=0)
     together = dataclasses.replace(
         jobs[0],
@@ -150,7 +155,7 @@ def test_the_mean_gradient_of_equal_batches_is_the_gradient_of_the_batch_of_all(
 def test_a_gradient_is_that_of_the_loss_by_differences() -> None:
     workload = workload_of()
     base = workload.initial_state.copy()
-    job = workload.next_gradient(0, 0, base, 3)
+    job = workload.segments.next_gradient(0, 0, base, 3)
     found = compute(SerialKernel(), job)
     direction = found.gradient / np.linalg.norm(found.gradient)
     ahead, behind = (
@@ -170,7 +175,7 @@ def test_frozen_parameters_and_buffers_have_no_gradient_and_do_not_decay() -> No
     workload = workload_of(model=build)
     task = workload.task
     trained, state, _ = train(workload, 0, [5])
-    gradient = compute(SerialKernel(), workload.next_gradient(0, 0, workload.initial_state, 0)).gradient
+    gradient = compute(SerialKernel(), workload.segments.next_gradient(0, 0, workload.initial_state, 0)).gradient
     moved, _ = workload.optimizer.step(trained, np.ones_like(trained), state, 5)
     for name in ("3.weight", "3.bias", "4.scale"):
         assert not task.layout.view(gradient, name).any()
@@ -195,11 +200,11 @@ def test_a_step_of_the_optimiser_leaves_what_it_was_given_as_it_was() -> None:
 def test_the_rate_of_a_step_is_that_of_its_number() -> None:
     workload = workload_of("scheduled")
     schedule = workload.optimizer.learning_rate
-    job = workload.next_segment(0, 0, workload.initial_state, None, 6, 5)
+    job = workload.segments.next_segment(0, 0, workload.initial_state, None, 6, 5)
     assert job.learning_rates is not None
     np.testing.assert_array_equal(job.learning_rates, schedule.rates(6, 5))
     halved = InnerOptimizer(workload.task, LearningRate(schedule.rate(6) / 2))
-    gradient = compute(SerialKernel(), workload.next_gradient(0, 0, workload.initial_state, 6)).gradient
+    gradient = compute(SerialKernel(), workload.segments.next_gradient(0, 0, workload.initial_state, 6)).gradient
     start = workload.optimizer.start()
     full, _ = workload.optimizer.step(workload.initial_state, gradient, start, 6)
     half, _ = halved.step(workload.initial_state, gradient, start, 0)
@@ -208,8 +213,8 @@ def test_the_rate_of_a_step_is_that_of_its_number() -> None:
 
 def test_a_segment_cut_short_is_its_first_steps() -> None:
     workload = workload_of("scheduled")
-    job = workload.next_segment(1, 0, workload.initial_state, None, 3, 6)
-    cut, short = job.cut(2), workload.next_segment(1, 0, workload.initial_state, None, 3, 2)
+    job = workload.segments.next_segment(1, 0, workload.initial_state, None, 3, 6)
+    cut, short = job.cut(2), workload.segments.next_segment(1, 0, workload.initial_state, None, 3, 2)
     outputs = [compute(SerialKernel(), one) for one in (cut, short)]
     assert outputs[0].parameters.tobytes() == outputs[1].parameters.tobytes()
     assert workload.part_done(job, workload.flop_of(cut)) is not None
@@ -218,8 +223,8 @@ def test_a_segment_cut_short_is_its_first_steps() -> None:
 @pytest.mark.parametrize("name", ["momentum", "adamw", "scheduled", "clipped"])
 def test_the_batched_kernel_computes_them_serially_and_says_why(name: str) -> None:
     workload = workload_of(name)
-    segment = workload.next_segment(0, 0, workload.initial_state, None, 0, 2)
-    gradient = workload.next_gradient(0, 0, workload.initial_state, 0)
+    segment = workload.segments.next_segment(0, 0, workload.initial_state, None, 0, 2)
+    gradient = workload.segments.next_gradient(0, 0, workload.initial_state, 0)
     for job, reason in ((segment, "with a state"), (gradient, "a gradient is computed alone")):
         assert reason in BatchedKernel().family(job).reason
     assert compute(BatchedKernel(), segment).parameters.tobytes() == train(workload, 0, [2])[0].tobytes()
@@ -230,7 +235,7 @@ def test_the_empty_kernel_gives_everything_back_and_no_gradient() -> None:
     parameters, state, (output,) = train(workload, 0, [3], NoKernel())
     assert parameters is workload.initial_state
     assert output.optimizer_state is state and len(state) == workload.task.num_state
-    found = compute(NoKernel(), workload.next_gradient(0, 0, workload.initial_state, 0))
+    found = compute(NoKernel(), workload.segments.next_gradient(0, 0, workload.initial_state, 0))
     assert isinstance(found, GradientOutput)
     assert found.gradient.shape == parameters.shape and not found.gradient.any()
 
@@ -238,9 +243,9 @@ def test_the_empty_kernel_gives_everything_back_and_no_gradient() -> None:
 def test_vectors_of_a_job_and_of_its_output_cannot_be_written() -> None:
     workload = workload_of()
     state = workload.optimizer.start()
-    job = workload.next_segment(0, 0, workload.initial_state, state, 0, 2)
+    job = workload.segments.next_segment(0, 0, workload.initial_state, state, 0, 2)
     output = compute(SerialKernel(), job)
-    gradient = compute(SerialKernel(), workload.next_gradient(0, 0, workload.initial_state, 0))
+    gradient = compute(SerialKernel(), workload.segments.next_gradient(0, 0, workload.initial_state, 0))
     for vector in (state, output.parameters, output.optimizer_state, gradient.gradient, job.learning_rates):
         with pytest.raises(ValueError, match="read-only"):
             vector[0] = 1
@@ -248,7 +253,7 @@ def test_vectors_of_a_job_and_of_its_output_cannot_be_written() -> None:
 
 def test_a_job_that_does_not_fit_its_task_is_refused() -> None:
     workload = workload_of()
-    job = workload.next_segment(0, 0, workload.initial_state, None, 0, 2)
+    job = workload.segments.next_segment(0, 0, workload.initial_state, None, 0, 2)
     for change, complaint in (
         ({"optimizer_state": np.zeros(3, np.float32)}, "optimizer_state must be float32"),
         ({"learning_rates": np.zeros(3)}, "as many learning rates"),
@@ -268,7 +273,7 @@ def test_an_epoch_of_a_sequence_visits_every_sample_once_and_the_next_in_another
     workload = workload_of(devices__count=4, data__partition="iid")
     shard = workload.shards[1]
     num_steps = 3 * len(shard)  # batches of 10: thirty epochs' worth of samples
-    job = workload.next_segment(1, 0, workload.initial_state, None, 0, num_steps)
+    job = workload.segments.next_segment(1, 0, workload.initial_state, None, 0, num_steps)
     row = job.samples.reshape(-1).reshape(30, len(shard))
     assert all(np.array_equal(np.sort(epoch), shard) for epoch in row)
     assert len({epoch.tobytes() for epoch in row}) == 30
@@ -279,14 +284,14 @@ def test_other_clients_and_seeds_meet_other_minibatches_and_a_whole_shard_is_one
     workload = workload_of(devices__count=4, data__partition="iid")
     sizes, positions = {}, []
     for client in (1, 1, 2):
-        samples = workload.next_segment(client, 0, workload.initial_state, None, 5, 3).samples
+        samples = workload.segments.next_segment(client, 0, workload.initial_state, None, 5, 3).samples
         sizes[client] = len(workload.shards[client])
         positions.append(np.searchsorted(workload.shards[client], samples))
     one, same, other = positions
     assert sizes[1] == sizes[2]
     assert one.tobytes() == same.tobytes() != other.tobytes()
     full = small_experiment(training__batch_size="full").workload
-    job = full.next_segment(0, 0, full.initial_state, None, 7, 4)
+    job = full.segments.next_segment(0, 0, full.initial_state, None, 7, 4)
     np.testing.assert_array_equal(job.samples, [full.shards[0]])
     assert job.num_samples == 4 * len(full.shards[0])
 
@@ -294,8 +299,8 @@ def test_other_clients_and_seeds_meet_other_minibatches_and_a_whole_shard_is_one
 def test_every_step_costs_the_same_and_a_job_costs_its_steps() -> None:
     workload = workload_of()
     for client in range(3):
-        segment = workload.next_segment(client, 0, workload.initial_state, None, 2, 5)
-        gradient = workload.next_gradient(client, 0, workload.initial_state, 2)
+        segment = workload.segments.next_segment(client, 0, workload.initial_state, None, 2, 5)
+        gradient = workload.segments.next_gradient(client, 0, workload.initial_state, 2)
         assert workload.flop_of(gradient) == workload.step_flop[client]
         assert workload.flop_of(segment) == pytest.approx(5 * workload.step_flop[client])
 
@@ -308,14 +313,16 @@ def test_a_job_tells_the_norm_of_its_last_gradient(kernel: Kernel) -> None:
     workload = workload_of("momentum")
     state, _, _ = train(workload, 1, [3], kernel)
     _, _, (*_, output) = train(workload_of("momentum"), 1, [4], kernel)
-    gradient = compute(kernel, workload.next_gradient(1, 0, state, 3))
+    gradient = compute(kernel, workload.segments.next_gradient(1, 0, state, 3))
     assert output.gradient_norm > 0
     assert output.gradient_norm == pytest.approx(gradient.gradient_norm, rel=1e-6)
 
 
 def test_the_norm_is_that_before_clipping() -> None:
     (*_, output) = train(workload_of("clipped"), 1, [1])[2]
-    gradient = compute(SerialKernel(), workload_of("clipped").next_gradient(1, 0, workload_of().initial_state, 0))
+    gradient = compute(
+        SerialKernel(), workload_of("clipped").segments.next_gradient(1, 0, workload_of().initial_state, 0)
+    )
     assert output.gradient_norm > 0.3
     assert output.gradient_norm == pytest.approx(gradient.gradient_norm, rel=1e-6)
 

@@ -171,7 +171,7 @@ def test_a_client_validates_the_model_it_was_sent_with_its_own_tensors_on_its_ow
     workload = split_experiment().workload
     assert workload.splits is not None
     finish(workload, 4, workload.initial_state)
-    found = workload.validate(4, 0, workload.initial_state + 0.01).value()
+    found = workload.trials.validate(4, 0, workload.initial_state + 0.01).value()
     state, samples = workload.state_of(4, workload.initial_state + 0.01), workload.splits.validation[4]
     job = EvaluationJob(task=workload.task, version=0, parameters=state, samples=samples)
     expected = workload.jobs.submit(job).value()
@@ -186,8 +186,8 @@ def test_validating_costs_the_forward_pass_over_the_validation_samples() -> None
     assert workload.splits is not None
     for client, samples in enumerate(workload.splits.validation):
         expected = len(samples) * workload.cost.forward_flop_per_sample
-        assert workload.validation_flop(client) == pytest.approx(expected, rel=1e-12)
-    assert small_experiment().workload.validation_flop(0) == 0.0
+        assert workload.trials.validation_flop(client) == pytest.approx(expected, rel=1e-12)
+    assert small_experiment().workload.trials.validation_flop(0) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_without_samples_to_validate_with_it_is_refused_with_the_setting_that_gi
 ) -> None:
     workload = small_experiment(**settings).workload
     with pytest.raises(RequestError, match=r"client 0 has no samples to validate with.*data\.client_split"):
-        workload.validate(0, 0, workload.initial_state)
+        workload.trials.validate(0, 0, workload.initial_state)
 
 
 def test_segments_and_gradients_exchange_whole_states() -> None:
@@ -206,8 +206,8 @@ def test_segments_and_gradients_exchange_whole_states() -> None:
         keep_locally(patch)(LOCAL_HEAD)
         workload = split_experiment().workload
     for ask in (
-        lambda: workload.next_segment(0, 0, workload.task.initial_state(), None, 0, 1),
-        lambda: workload.next_gradient(0, 0, workload.task.initial_state(), 0),
+        lambda: workload.segments.next_segment(0, 0, workload.task.initial_state(), None, 0, 1),
+        lambda: workload.segments.next_gradient(0, 0, workload.task.initial_state(), 0),
     ):
         with pytest.raises(RequestError, match=r"keeps 3\.\* with each client"):
             ask()
