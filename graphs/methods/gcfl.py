@@ -13,35 +13,31 @@ With eps1 = 0 no cluster is ever split, and this is FedAvg, bit by bit. What is 
 the test set, and is not what `evaluation` says; see `graphs/cached_accuracy.py`.
 """
 
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import Field, NonNegativeFloat, NonNegativeInt
+from typing import ClassVar, Literal
 
 from algorithms.grouping.single import SingleGroup
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
-from graphs.cluster_split import minimum_cut, should_split, split_similarity
+from graphs.cluster_split import minimum_cut, split_similarity
 from graphs.methods.split_clusters import Parts, SplitClusters
+from graphs.methods.split_conditions import SplitConditions
 from testbed.layout import FloatArray
-from testbed.settings import Part, PositiveSeconds
+from testbed.settings import PositiveSeconds
 from testbed.simulation import Process
 
 __all__ = ["Gcfl"]
 
 
-class Gcfl(Part):
-    """Clustered federated averaging; needs data on which each client is tested on its own samples."""
+class Gcfl(SplitConditions):
+    """Clustered federated averaging; needs data on which each client is tested on its own samples.
+
+    Settings: the conditions of a split (`SplitConditions`), and these.
+    """
 
     reads_trained_values: ClassVar[bool] = True  # who is sent which model
     has_own_models: ClassVar[bool] = True  # so each client must be tested on samples of its own
 
     kind: str = "gcfl"
-    # Published pairs: .03, .06 PROTEINS with 10 clients; .025, .045 IMDB-BINARY with 10; .04, .08 NCI1 with 30;
-    # .07, .28 molecules; .07, .35 biochem; .08, .4 mix.
-    eps1: NonNegativeFloat = 0.05  # a cluster may be split when the norm of its mean update is below
-    eps2: NonNegativeFloat = 0.1  # and the largest norm of a member's update is above
-    first_round: NonNegativeInt = 20  # rounds in which no cluster is split
-    min_clients: Annotated[int, Field(ge=2)] = 2  # clusters of at most that many clients are not split
     access: Literal["tdma", "ofdma"] = "tdma"  # uploads one after another, or side by side
     deadline_s: PositiveSeconds | None = None  # longest a round waits for training [s]; None: for the slowest
 
@@ -63,6 +59,6 @@ class Gcfl(Part):
                         clusters.end_round(turn, models, self._split)
 
     def _split(self, members: tuple[int, ...], updates: FloatArray, round_number: int) -> Parts | None:
-        if not should_split(updates, self.eps1, self.eps2, round_number, self.first_round, self.min_clients):
+        if not self.hold(updates, round_number):
             return None
         return minimum_cut(split_similarity(updates))

@@ -13,20 +13,21 @@ is FedAvg, bit by bit.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 
 from algorithms.grouping.single import SingleGroup
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
 from algorithms.worlds.round import RoundTurn
-from graphs.cluster_split import minimum_cut, should_split
+from graphs.cluster_split import minimum_cut
 from graphs.methods.split_clusters import Parts, SplitClusters
+from graphs.methods.split_conditions import SplitConditions
 from graphs.time_warping import NormSequences, warping_similarity
 from testbed.layout import FloatArray
-from testbed.settings import Part, PositiveSeconds
+from testbed.settings import PositiveSeconds
 from testbed.simulation import Process
 
 __all__ = ["GcflPlus"]
@@ -34,21 +35,19 @@ __all__ = ["GcflPlus"]
 NORM_BITS = 32
 
 
-class GcflPlus(Part):
-    """Clustered federated averaging by gradient norms; needs data on which each client is tested on its own samples."""
+class GcflPlus(SplitConditions):
+    """Clustered federated averaging by gradient norms; needs data on which each client is tested on its own samples.
+
+    Settings: the conditions of a split (`SplitConditions`), and these.
+    """
 
     reads_trained_values: ClassVar[bool] = True  # who is sent which model
     has_own_models: ClassVar[bool] = True  # so each client must be tested on samples of its own
 
     kind: str = "gcfl-plus"
-    # Published pairs: see `gcfl.py`; with sequences of 10 for PROTEINS.
-    eps1: NonNegativeFloat = 0.05  # a cluster may be split when the norm of its mean update is below
-    eps2: NonNegativeFloat = 0.1  # and the largest norm of a member's update is above
     sequence_length: PositiveInt = 5  # L: norms of each client that are compared
     norms: Literal["gradient", "update"] = "gradient"  # of the last minibatch's gradient, or of what training changed
     standardise: bool = False  # whether each sequence is divided by its deviation, so that only its course counts
-    first_round: NonNegativeInt = 20  # rounds in which no cluster is split
-    min_clients: Annotated[int, Field(ge=2)] = 2  # clusters of at most that many clients are not split
     access: Literal["tdma", "ofdma"] = "tdma"  # uploads one after another, or side by side
     deadline_s: PositiveSeconds | None = None  # longest a round waits for training [s]; None: for the slowest
 
@@ -83,7 +82,7 @@ class GcflPlus(Part):
     def _split(
         self, sequences: NormSequences, members: tuple[int, ...], updates: FloatArray, round_number: int
     ) -> Parts | None:
-        if not should_split(updates, self.eps1, self.eps2, round_number, self.first_round, self.min_clients):
+        if not self.hold(updates, round_number):
             return None
         if not sequences.ready(self.sequence_length):
             return None
