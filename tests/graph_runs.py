@@ -13,7 +13,7 @@ from graphs.graph_dataset import GraphDataset
 from testbed.experiments.run import Experiment, prepare
 from testbed.experiments.scenario import Scenario
 
-__all__ = ["FAULTY", "graph_experiment", "models_of_versions", "rows"]
+__all__ = ["FAULTY", "graph_experiment", "graph_scenario", "models_of_versions", "rows"]
 
 SCENARIO = str(ROOT / "testbed/scenarios/fedgcf.toml")
 
@@ -34,28 +34,39 @@ FAULTY: dict[str, Any] = {
 }
 
 
+def graph_scenario(
+    kind: str, method: dict[str, Any] | None = None, small: dict[str, Any] = SMALL, **settings: Any
+) -> Scenario:
+    """Return the scenario with the algorithm `kind`, made small; see `graph_experiment`."""
+    # The scenario's own settings of methods are left out.
+    scenario = Scenario.load(SCENARIO).set("algorithm", {"kind": kind})
+    changes = small | {key.replace("__", "."): value for key, value in settings.items()}
+    changes |= {f"algorithm.{key}": value for key, value in (method or {}).items()}
+    for key, value in changes.items():
+        scenario = scenario.set(key, value)
+    return scenario
+
+
 def graph_experiment(
     kind: str,
     method: dict[str, Any] | None = None,
     *,
     seed: int = 0,
     graphs_of: Sequence[int] = (100,),
+    max_nodes: int = 6,
     module: nn.Module | None = None,
+    kernel: str | None = None,
+    small: dict[str, Any] = SMALL,
     **settings: Any,
 ) -> Experiment:
     """Return a federation of five clients with twenty graphs each, built and not started; `a__b` overrides `a.b`.
 
     `method` : settings of the algorithm `kind`. `module` : a module of one's own instead of the scenario's model.
+    `small` : what makes the scenario small, instead of the settings above.
     """
-    scenario = Scenario.load(SCENARIO).set(
-        "algorithm", {"kind": kind}
-    )  # without the scenario's own settings of methods
-    changes = SMALL | {key.replace("__", "."): value for key, value in settings.items()}
-    changes |= {f"algorithm.{key}": value for key, value in (method or {}).items()}
-    for key, value in changes.items():
-        scenario = scenario.set(key, value)
-    data = GraphDataset(graphs=random_graph_set(graphs_of, max_nodes=6))
-    return prepare(scenario.resolve(), seed, data, model=module)
+    scenario = graph_scenario(kind, method, small, **settings).resolve()
+    data = GraphDataset(graphs=random_graph_set(graphs_of, max_nodes=max_nodes))
+    return prepare(scenario, seed, data, model=module, kernel=kernel)
 
 
 def rows(experiment: Experiment, table: str, **where: Any) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
-"""Random labelled graphs, small and of any shape: alone nodes, no edges, several domains."""
+"""Random labelled graphs, small and of any shape, in several domains; and one graph with labelled nodes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatch
 from typing import Any
 
@@ -8,8 +9,17 @@ import numpy as np
 
 from graphs.graph_set import FloatArray, GraphSet, IntArray
 from graphs.models.shape import GraphShape
+from graphs.node_set import NodeSet
 
-__all__ = ["num_exchanged", "random_edges", "random_extras", "random_graph_set"]
+__all__ = [
+    "num_exchanged",
+    "random_edges",
+    "random_extras",
+    "random_file_set",
+    "random_graph_set",
+    "random_node_set",
+    "relabelled",
+]
 
 
 def random_edges(num_nodes: int, density: float, rng: np.random.Generator) -> IntArray:
@@ -49,6 +59,61 @@ def random_graph_set(
         features=tuple(features),
         labels=np.concatenate([np.arange(n) % c for n, c in zip(graphs_of, classes, strict=True)]),
         num_classes=classes,
+    )
+
+
+def random_file_set(sizes: Sequence[int], seed: int = 0, num_classes: int = 2) -> GraphSet:
+    """Return a set as files have it: domains of so many graphs each, every one sorted by label, with their sources."""
+    num_domains = len(sizes)
+    graphs = random_graph_set(
+        sizes, widths=range(2, 2 + num_domains), num_classes=[num_classes] * num_domains, seed=seed
+    )
+    names = tuple(f"domain-{domain}" for domain in range(num_domains))
+    labels = np.concatenate([np.sort(np.arange(size) % num_classes) for size in sizes])
+    sources = {f"{name}.txt": f"{seed + domain:064x}" for domain, name in enumerate(names)}
+    return replace(graphs, domains=names, labels=labels, sources=sources)
+
+
+def random_node_set(num_nodes: int, seed: int = 0, num_classes: int = 3) -> NodeSet:
+    """Return a sparse graph of rings of five nodes, loosely connected; the last node is isolated."""
+    rng = np.random.default_rng(seed)
+    inner = np.arange(num_nodes - 1)
+    ring = np.stack([inner, np.minimum(5 * (inner // 5) + (inner + 1) % 5, num_nodes - 2)])
+    pairs = np.concatenate([ring, rng.integers(num_nodes - 1, size=(2, num_nodes // 5))], axis=1)
+    pairs = pairs[:, pairs[0] != pairs[1]]
+    edges = np.unique(np.concatenate([pairs, pairs[::-1]], axis=1), axis=1)
+    return NodeSet(
+        name="random",
+        edges=edges,
+        features=rng.random((num_nodes, 2)).astype(np.float32),
+        labels=rng.integers(num_classes, size=num_nodes),
+        num_classes=num_classes,
+    )
+
+
+def relabelled(graphs: GraphSet, rng: np.random.Generator) -> GraphSet:
+    """Return the same graphs with the nodes of each numbered in another order."""
+    orders = [rng.permutation(nodes) for nodes in graphs.num_nodes]  # old number -> new number
+    edges = [orders[graph][graphs.edges_of(graph)] for graph in range(len(graphs))]
+    features = [
+        np.concatenate(
+            [
+                graphs.features_of(graph)[np.argsort(orders[graph])]
+                for graph in np.flatnonzero(graphs.domain_of == domain)
+            ]
+        )
+        for domain in range(len(graphs.domains))
+    ]
+    return GraphSet(
+        name=graphs.name,
+        domains=graphs.domains,
+        domain_of=graphs.domain_of,
+        node_offsets=graphs.node_offsets,
+        edge_offsets=graphs.edge_offsets,
+        edges=np.concatenate(edges, axis=1),
+        features=tuple(features),
+        labels=graphs.labels,
+        num_classes=graphs.num_classes,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from examples import Example, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_domains import random_graph_set, random_node_set, relabelled
+from random_graphs import random_file_set, random_node_set, relabelled
 
 from graphs.dealing import deal
 from graphs.graph_set import GraphSet
@@ -31,9 +31,9 @@ def fitting(example: Example, sizes: list[int], num_clients: int, seed: int = 0)
     """Return the rule, graphs that it serves, and for how many clients."""
     rule = example.build()
     if example.name != "domains":
-        return rule, random_graph_set(sizes[:1], seed), num_clients
+        return rule, random_file_set(sizes[:1], seed), num_clients
     clients = rule.clients_per_domain
-    return rule, random_graph_set(sizes, seed), 3 * clients if isinstance(clients, int) else sum(clients)
+    return rule, random_file_set(sizes, seed), 3 * clients if isinstance(clients, int) else sum(clients)
 
 
 @every_rule_of_graphs
@@ -103,7 +103,7 @@ def test_the_nodes_of_one_graph_are_refused(example: Example) -> None:
 )
 def test_graphs_of_several_domains_are_refused_with_the_rule_that_serves(example: Example) -> None:
     with pytest.raises(RequestError, match='kind = "domains", within = '):
-        deal(random_graph_set([20, 20]), example.build(), 2, np.random.default_rng(0))
+        deal(random_file_set([20, 20]), example.build(), 2, np.random.default_rng(0))
 
 
 @every_rule_of_nodes
@@ -125,12 +125,12 @@ def test_the_same_stream_deals_the_same_nodes_and_graphs_are_refused(example: Ex
     first, again = (deal(nodes, rule, 5, np.random.default_rng(2)) for _ in range(2))
     assert [shard.tobytes() for shard in first] == [shard.tobytes() for shard in again]
     with pytest.raises(RequestError, match=rf"partition {example.name} deals the nodes of one, .* use stratified"):
-        deal(random_graph_set([20]), rule, 3, np.random.default_rng(0))
+        deal(random_file_set([20]), rule, 3, np.random.default_rng(0))
 
 
 @every_rule_of_labels
 def test_rules_that_see_labels_alone_deal_graphs_and_nodes(example: Example) -> None:
     rule = example.build()
-    for data in (random_graph_set([200], num_classes=10), random_node_set(200, num_classes=10)):
+    for data in (random_file_set([200], num_classes=10), random_node_set(200, num_classes=10)):
         shards = deal(data, rule, 10, np.random.default_rng(0))
         np.testing.assert_array_equal(np.sort(np.concatenate(shards)), np.arange(len(data)))

@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_domains import random_graph_set
+from random_graphs import random_file_set
 
 from graphs.datasets.collection import join
 from graphs.graph_set import GraphSet
@@ -96,7 +96,7 @@ def test_a_digest_changes_with_every_array_and_not_with_the_names() -> None:
 
 
 def test_sets_joined_keep_every_graph_and_its_domain_and_a_subset_takes_them_apart_again() -> None:
-    parts = [random_graph_set([7], seed=1), random_graph_set([5], seed=2)]
+    parts = [random_file_set([7], seed=1), random_file_set([5], seed=2)]
     renamed = GraphSet(**{f.name: getattr(parts[1], f.name) for f in fields(GraphSet)} | {"domains": ("second",)})
     both = join([parts[0], renamed], "both")
     assert both.domains == ("domain-0", "second")
@@ -113,7 +113,7 @@ def test_sets_joined_keep_every_graph_and_its_domain_and_a_subset_takes_them_apa
 
 
 def test_sets_of_one_name_are_not_joined() -> None:
-    graphs = random_graph_set([3])
+    graphs = random_file_set([3])
     with pytest.raises(RequestError, match="two of the domains domain-0, domain-0 have one name"):
         join([graphs, graphs], "twice")
     with pytest.raises(RequestError, match="there is no set to join"):
@@ -121,7 +121,7 @@ def test_sets_of_one_name_are_not_joined() -> None:
 
 
 def test_a_subset_has_the_graphs_asked_for_in_their_order() -> None:
-    graphs = random_graph_set([6, 4, 5])
+    graphs = random_file_set([6, 4, 5])
     some = subset(graphs, np.array([1, 4, 11, 14]))
     assert some.domains == ("domain-0", "domain-2")
     assert some.domain_of.tolist() == [0, 0, 1, 1]
@@ -135,4 +135,4 @@ def test_a_subset_has_the_graphs_asked_for_in_their_order() -> None:
 @pytest.mark.parametrize("members", [[], [2, 1], [1, 1], [-1, 2], [3, 15]])
 def test_a_subset_of_ids_that_are_no_graphs_is_refused(members: list[int]) -> None:
     with pytest.raises(RequestError, match="must be ids from 0 to 14, increasing"):
-        subset(random_graph_set([6, 4, 5]), np.array(members, np.int64))
+        subset(random_file_set([6, 4, 5]), np.array(members, np.int64))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from random_domains import random_graph_set, random_node_set
+from random_graphs import random_file_set, random_node_set
 
 from graphs.graph_set import GraphSet
 from graphs.heterogeneity import heterogeneity
@@ -77,7 +77,7 @@ def test_rounding_of_a_cosine_does_not_move_it_into_another_bin() -> None:
 
 
 def test_relabelling_clients_permutes_the_report() -> None:
-    for data in (random_graph_set([60]), random_node_set(60)):
+    for data in (random_file_set([60]), random_node_set(60)):
         shards = [np.arange(0, 10), np.arange(10, 35), np.arange(35, 60)]
         vectors = np.arange(9.0).reshape(3, 3) ** 2
         first, turned = heterogeneity(data, shards, vectors), heterogeneity(data, shards[::-1], vectors[::-1])

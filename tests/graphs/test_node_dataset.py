@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from random_domains import random_node_set
+from random_graphs import random_node_set
 from small import small_scenario
 
 from graphs.models.gcn import Gcn

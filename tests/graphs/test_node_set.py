@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_domains import random_node_set
+from random_graphs import random_node_set
 
 from graphs.node_set import NodeSet
 from graphs.subgraphs import edges_between_clients, induced_subgraph, lost_edge_fraction

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from random_domains import random_graph_set
+from random_graphs import random_file_set
 
 from graphs.datasets.tu_dataset import TuDataset
 from graphs.graph_set import GraphSet
@@ -73,7 +73,7 @@ def test_graphs_of_one_score_are_dealt_at_random_and_not_by_label() -> None:
 
 
 def test_structure_sorts_by_density_or_mean_degree_and_size_by_nodes() -> None:
-    graphs = random_graph_set([60], seed=4)
+    graphs = random_file_set([60], seed=4)
     rules_and_scores = [
         (GraphStructurePartition(mix=0), density(graphs)),
         (GraphStructurePartition(mix=0, score="mean-degree"), graphs.num_edges / graphs.num_nodes),
@@ -86,7 +86,7 @@ def test_structure_sorts_by_density_or_mean_degree_and_size_by_nodes() -> None:
 
 
 def test_a_stretch_of_the_file_for_everybody_and_the_rest_at_random() -> None:
-    graphs = random_graph_set([100])
+    graphs = random_file_set([100])
     shards = GcflPartition(chunk_size=20).deal_graphs(graphs, 4, rng_of())
     assert all(shard[:20].tolist() == list(range(20 * i, 20 * i + 20)) for i, shard in enumerate(shards))
     assert sum(len(shard) - 20 for shard in shards) == 20
@@ -106,21 +106,21 @@ def test_stretches_of_proteins_are_all_of_the_first_class_so_clients_are_as_alik
 
 
 def test_where_the_stretches_take_everything_a_client_has_one_class() -> None:
-    graphs = random_graph_set([100])  # 50 of each class, sorted
+    graphs = random_file_set([100])  # 50 of each class, sorted
     found = heterogeneity(graphs, GcflPartition().deal_graphs(graphs, 4, rng_of()))
     # (1, 0) against (1/2, 1/2): H(3/4, 1/4) - 1/2 bit.
     np.testing.assert_allclose(found.label_js_bits, 1.5 - 0.75 * np.log2(3))
 
 
 def test_the_first_clients_have_the_first_domain() -> None:
-    graphs = random_graph_set([12, 30, 20])
+    graphs = random_file_set([12, 30, 20])
     shards = DomainsPartition(clients_per_domain=(1, 3, 2)).deal_graphs(graphs, 6, rng_of())
     assert [int(graphs.domain_of[shard[0]]) for shard in shards] == [0, 1, 1, 1, 2, 2]
     assert list(map(len, shards)) == [12, 10, 10, 10, 10, 10]
 
 
 def test_a_domain_is_cut_to_so_many_graphs_a_client_in_the_proportions_of_its_classes() -> None:
-    graphs = random_graph_set([90, 60, 8])
+    graphs = random_file_set([90, 60, 8])
     rule = DomainsPartition(clients_per_domain=2, graphs_per_client=10)
     assert rule.subsamples
     shards = rule.deal_graphs(graphs, 6, rng_of())
@@ -129,7 +129,7 @@ def test_a_domain_is_cut_to_so_many_graphs_a_client_in_the_proportions_of_its_cl
 
 
 def test_another_rule_deals_inside_a_domain_as_it_would_alone() -> None:
-    graphs = random_graph_set([40, 30])
+    graphs = random_file_set([40, 30])
     rule = DomainsPartition(clients_per_domain=2, within=GraphSizePartition())
     shards = rule.deal_graphs(graphs, 4, rng_of())
     for first, second in (shards[:2], shards[2:]):
@@ -139,7 +139,7 @@ def test_another_rule_deals_inside_a_domain_as_it_would_alone() -> None:
 
 
 def test_one_domain_for_one_client_is_the_whole_set() -> None:
-    graphs = random_graph_set([15])
+    graphs = random_file_set([15])
     (shard,) = DomainsPartition().deal_graphs(graphs, 1, rng_of())
     assert shard.tolist() == list(range(15))
 
@@ -154,7 +154,7 @@ def test_one_domain_for_one_client_is_the_whole_set() -> None:
 )
 def test_clients_that_do_not_fit_the_domains_are_refused(rule: DomainsPartition, clients: int, reason: str) -> None:
     with pytest.raises(RequestError, match=reason):
-        rule.deal_graphs(random_graph_set([20, 4]), clients, rng_of())
+        rule.deal_graphs(random_file_set([20, 4]), clients, rng_of())
 
 
 @pytest.mark.parametrize("clients_per_domain", [0, -1, [1, 0], 1.5])

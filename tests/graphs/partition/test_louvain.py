@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_domains import random_node_set
+from random_graphs import random_node_set
 
 from graphs.datasets.karate_club import KarateClub
 from graphs.datasets.planetoid import Planetoid
