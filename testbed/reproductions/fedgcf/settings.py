@@ -23,6 +23,7 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
         "data.partition": {"kind": "dirichlet", "alpha": 0.3, "min_samples": 10},
         "devices.count": 10,
     },
+    "structure": {"data.dataset": _PROTEINS, "data.partition": {"kind": "graph-structure"}, "devices.count": 10},
 }
 _QUICK: Final[Mapping[str, Any]] = {
     "data.dataset": {"kind": "digit-graphs"},
