@@ -183,8 +183,14 @@ def test_records_tell_clusters_shares_and_the_clients_of_the_node_model() -> Non
         assert {row["client"] for row in nodes} == {row["client"] for row in paths}
         overlap = sum(row["overlap"] for row in fusions if row["version"] == version)
         assert overlap == len(nodes) >= 3
-    assert sorted({row["version"] for row in rows(experiment, "client_similarity")}) == [1, 2, 4]
-    assert len(rows(experiment, "client_similarity")) == 3 * 15
+
+
+def test_similarities_of_all_pairs_are_kept_for_versions_that_are_powers_of_two() -> None:
+    experiment = finished("fedgcf", {"clustering": "domains"}, run__horizon_rounds=9, kernel="none")
+    kept = rows(experiment, "client_similarity")
+    assert [row["version"] for row in kept] == [1] * 15 + [2] * 15 + [4] * 15 + [8] * 15
+    pairs = [(first, second) for first in range(6) for second in range(first + 1, 6)]
+    assert [(row["first"], row["second"]) for row in kept] == pairs * 4
 
 
 def test_the_node_clients_are_chosen_anew_every_few_rounds() -> None:

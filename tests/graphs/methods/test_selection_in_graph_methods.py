@@ -137,6 +137,13 @@ def test_a_broadcast_holds_the_models_of_the_clusters_of_which_somebody_is_asked
     assert set(clusters[1:]) == {2, 3}
 
 
+def test_the_server_is_charged_for_the_similarities_of_those_who_were_asked() -> None:
+    experiment = finished("fedgcf", {"selection": HALF, "server_flop_per_s": "1 MFLOP/s"})
+    work = [row for row in rows(experiment, "span") if row["entity"] == "server" and row["kind"] == "compute"]
+    a_round_s = 2 * 3**2 * experiment.workload.num_entries / 1e6
+    assert [row["end_s"] - row["start_s"] for row in work] == pytest.approx([a_round_s] * 4)
+
+
 @pytest.mark.parametrize("fuse", ["server", "client"])
 @pytest.mark.parametrize("selection", ["all", HALF])
 def test_a_share_is_told_the_bytes_that_its_cluster_sent_and_was_sent(
