@@ -228,7 +228,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         ],
         "gcfl": [{}, {"chunk_size": 3}],
         "graph-size": [{}, {"mix": 0.5}],
-        "graph-structure": [{}, {"score": "mean-degree", "mix": 0}],
+        "graph-structure": [{}, {"score": "mean-degree", "mix": 0}, {"score": "principal-component"}],
         "louvain": [{}, {"resolution": 2}],
         "pathological": [{"classes_per_client": 1}, {"classes_per_client": 3}],
         "quantity-skew": [{"sigma": 0}, {"sigma": 1.5, "min_samples": 4}],

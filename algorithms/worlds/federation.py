@@ -138,8 +138,9 @@ class Federation(Uploads, LocalWork):
         `choose` is given those who are there and returns whom to ask, in the order of delivery; None asks them all.
         `models` : client -> the model to send it instead, (num_entries,). Sent to all at once, each model that is not
         the same array as another is one payload.
-        `num_models` : how many models each member is sent, of which `models` or the global one is what it starts from.
-        `extra_bits` : what goes with them [bit].
+        `num_models` : how many models each member is sent: one of `models` or the global one, which is what it starts
+        from, and others that are the same for all.
+        `extra_bits` : what goes with what a member starts from [bit].
         """
         cause_id: int = yield from self._wait_for_somebody(group)
         present = tuple(c for c in group.members if self._is_here(c))
@@ -150,8 +151,8 @@ class Federation(Uploads, LocalWork):
         version, vector = self.server.version, self.server.vector
         arrivals: dict[int, int] = dict.fromkeys(asked, cause_id)
         if not self.one_by_one:
-            num_sent = max(num_models, len({id(models.get(client, vector)) for client in asked}))
-            together_bits = num_sent * self.payload_bits + extra_bits
+            num_starts = len({id(models.get(client, vector)) for client in asked})
+            together_bits = (num_starts + num_models - 1) * self.payload_bits + num_starts * extra_bits
             deliveries = yield from self.cell.send_down(asked, together_bits, cause_id)
             arrivals = {client: span_id for client, (span_id, _) in deliveries.items()}
         meant = {client: models[client] for client in asked if client in models}

@@ -7,9 +7,10 @@ read; what they leave open is our choice, part by part:
     W_struct^c = sum n_i W_i / sum n_i over C_c          W_node = the same over S_node
     W_c        = beta_c W_struct^c + (1 - beta_c) W_node
 
-Each round every client measures the model it received on its validation graphs, trains it and uploads it once, with n_i
-and the accuracy (8 bytes); only what the model exchanges travels. The server chooses S_node and beta_c
-(`fusing_server.py`) and fuses (`fuse = "server"`), or sends both models and beta_c (4 bytes) and the client fuses.
+Each round every client that is asked (all, or a `selection`) measures the model it received on its validation graphs,
+trains it and uploads it once, with n_i and the accuracy (8 bytes); only what the model exchanges travels. The server
+chooses S_node and beta_c (`fusing_server.py`) and fuses (`fuse = "server"`), or sends both models and beta_c (4 bytes)
+and the client fuses.
 
 No decision that takes time depends on trained values: all uploads are equally long, and so are all models sent down.
 """
@@ -21,9 +22,11 @@ import numpy as np
 from pydantic import PositiveInt, model_validator
 
 from algorithms.grouping.single import SingleGroup
+from algorithms.selection.context import Selection
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
 from algorithms.worlds.round import Base, RoundTurn
+from algorithms.worlds.scheduler import Scheduler
 from graphs.clustering import Clustering
 from graphs.fusion_ratio import Fixed, FusionRatio
 from graphs.methods.client_clusters import cluster_by_structure, shuffled
@@ -63,6 +66,7 @@ class FedGCF(Part):
     fusion_ratio: Annotated[FusionRatio, component("fusion-ratio")] = "bandit"  # type: ignore[assignment]  # what share the structural model has
     ratio_per: RatioPer = "cluster"  # whether every cluster has a share of its own, or all have one
     fuse: Literal["server", "client"] = "server"  # who fuses; a client needs two models sent down
+    selection: Annotated[Selection, component("selection")] = "all"  # type: ignore[assignment]  # whom a round asks
     access: Literal["tdma", "ofdma"] = "ofdma"  # uploads one after another, or side by side in equal shares of the band
     server_flop_per_s: FlopPerSecond | None = None  # speed of the server [FLOP/s]; None: its work takes no time
 
@@ -92,19 +96,22 @@ class FedGCF(Part):
         choice = NodeChoice(self.node_selection, self.similarity, self.node_every)
         server = FusingServer(clustering.labels, fed.server.vector, shares, choice)
         rows = FusionRows(fed.simulation.records, clustering.labels, group.data_sizes)
+        scheduler = Scheduler(fed, self.selection)
         while fed.serves(group):
-            base = yield from self._broadcast(fed, group, server.num_clusters)
+            base = yield from self._broadcast(fed, group, scheduler)
             results = yield from fed.train(base, validates=self._validates(fed))
             turn = yield from fed.take_turn(results)
             with turn:
                 if turn.clients:
                     models = yield from fed.upload(turn, self.access, UPLOAD_EXTRA_BITS)
+            scheduler.end_round(turn)
             if not turn.delivered:
                 continue
             flop = 2.0 * len(models) ** 2 * fed.workload.num_entries  # cosines of all pairs
             turn.span_id = yield from fed.compute_at_server(group, flop, server_flop_per_s, turn.span_id)
             received = self._received(base, turn, models, clustering)
-            fused = server.take_in(received, stream(Purpose.SELECTION, server.num_rounds))
+            # (SELECTION, round) is the luck of who is asked
+            fused = server.take_in(received, stream(Purpose.SELECTION, server.num_rounds, 0))
             of_cluster = list(fused.models)  # one array a cluster: clients who share it are sent it together
             fed.server.assign(turn, {c: of_cluster[clustering.labels[c]] for c in group.members})
             rows.write(fed.server.version, turn.delivered, fused)
@@ -127,14 +134,13 @@ class FedGCF(Part):
         record_clusters(fed.simulation.records, clients, clustering, described)
         return clustering
 
-    def _broadcast(self, fed: Federation, group: Group, num_clusters: int) -> Process:
-        """Send everybody the fused model, or both of its parts and the share; return the `Base`."""
-        num_models, extra_bits = 1, 0.0
-        if self.fuse == "client":  # together, they are a structural model and a share a cluster, and the node model
-            num_structural = 1 if fed.one_by_one else num_clusters
-            num_models, extra_bits = num_structural + 1, float(FLOAT32_BITS * num_structural)
-        models = fed.server.models
-        return (yield from fed.broadcast(group, models=models, num_models=num_models, extra_bits=extra_bits))
+    def _broadcast(self, fed: Federation, group: Group, scheduler: Scheduler) -> Process:
+        """Send those who are asked the fused model, or both of its parts and the share; return the `Base`."""
+        num_models, extra_bits = (1, 0.0) if self.fuse == "server" else (2, float(FLOAT32_BITS))
+        sending = fed.broadcast(
+            group, scheduler.choose, models=fed.server.models, num_models=num_models, extra_bits=extra_bits
+        )
+        return (yield from sending)
 
     def _received(self, base: Base, turn: RoundTurn, models: FloatArray, clustering: Clustering) -> Received:
         """Return what the server has after a round's uploads."""

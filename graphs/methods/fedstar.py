@@ -18,8 +18,10 @@ import numpy as np
 
 from algorithms.federated.average_uploads import average_uploads
 from algorithms.grouping.single import SingleGroup
+from algorithms.selection.context import Selection
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
+from algorithms.worlds.scheduler import Scheduler
 from graphs.graph_dataset import GraphDataset
 from graphs.structure.encodings import RwseDse
 from testbed.errors import RequestError
@@ -38,6 +40,7 @@ class Fedstar(Part):
 
     kind: str = "fedstar"
     model: Annotated[Architecture, component("model")] = "fedstar-gin"  # type: ignore[assignment]  # instead of [model]
+    selection: Annotated[Selection, component("selection")] = "all"  # type: ignore[assignment]  # whom a round asks
     access: Literal["tdma", "ofdma"] = "tdma"  # uploads one after another, or side by side
     deadline_s: PositiveSeconds | None = None  # longest a round waits for training [s]; None: for the slowest
 
@@ -55,11 +58,12 @@ class Fedstar(Part):
     def serve(self, fed: Federation, group: Group, flop: FloatArray) -> Process:
         """The preparation, then one round after another."""
         ready = yield from fed.prepare(group, flop, 0.0, self.access)
-        group = replace(group, members=ready)
+        group, scheduler = replace(group, members=ready), Scheduler(fed, self.selection)
         while ready and fed.serves(group):
-            base = yield from fed.broadcast(group)
+            base = yield from fed.broadcast(group, scheduler.choose)
             results = yield from fed.train(base, self.deadline_s)
-            yield from average_uploads(fed, results, self.access)
+            turn = yield from average_uploads(fed, results, self.access)
+            scheduler.end_round(turn)
 
 
 def _encoding_flop(fed: Federation) -> FloatArray:

@@ -20,13 +20,15 @@ import numpy as np
 from pydantic import Field
 
 from algorithms.grouping.single import SingleGroup
+from algorithms.selection.context import Selection
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
 from algorithms.worlds.round import RoundTurn
+from algorithms.worlds.scheduler import Scheduler
 from graphs.methods.choice_rows import MODEL_CHOICE
 from graphs.model_choice import average_by_choice
 from testbed.layout import FloatArray
-from testbed.settings import Part, PositiveSeconds
+from testbed.settings import Part, PositiveSeconds, component
 from testbed.simulation import Process
 
 __all__ = ["Ifca"]
@@ -42,6 +44,7 @@ class Ifca(Part):
 
     kind: str = "ifca"
     num_models: Annotated[int, Field(ge=1, le=256)] = 3  # k: models that go round; their number fits into a byte
+    selection: Annotated[Selection, component("selection")] = "all"  # type: ignore[assignment]  # whom a round asks
     access: Literal["tdma", "ofdma"] = "tdma"  # uploads one after another, or side by side
     deadline_s: PositiveSeconds | None = None  # longest a round waits for training [s]; None: for the slowest
 
@@ -54,9 +57,9 @@ class Ifca(Part):
         """One round after another."""
         models = np.stack([fed.workload.initial_state_of(number) for number in range(self.num_models)])
         taken = dict.fromkeys(group.members, 0)
-        record = fed.simulation.records.open(MODEL_CHOICE)
+        record, scheduler = fed.simulation.records.open(MODEL_CHOICE), Scheduler(fed, self.selection)
         while fed.serves(group):
-            base = yield from fed.broadcast(group, num_models=self.num_models)
+            base = yield from fed.broadcast(group, scheduler.choose, num_models=self.num_models)
             results = yield from fed.train(base, self.deadline_s, candidates=list(models))
             with (yield from fed.take_turn(results)) as turn:
                 if turn.clients:
@@ -69,6 +72,7 @@ class Ifca(Part):
                         fed.server.assign(turn, {client: own[model] for client, model in taken.items()})
                         for client, model in chosen.items():
                             record(fed.server.version, fed.simulation.now_s, client, model)
+            scheduler.end_round(turn)
 
 
 def _choices(turn: RoundTurn) -> dict[int, int]:

@@ -3,7 +3,8 @@
 Read `vector.py` first: the protocol `StructureVector` and what all kinds share. Then `disjoint_union.py`, the form in
 which many graphs are walked at once, and one measure a file: `encodings.py` (`rwse-dse`, the default, on
 `return_probabilities.py`), `degree.py`, `spectral.py`, `graphlets.py` on `graphlet_counts.py`, `anonymous_walks.py` and
-`statistics.py`. `distances.py` compares vectors; `attribute_agreement.py` compares features instead of edges.
+`statistics.py`. `distances.py` compares vectors, `principal_component.py` orders graphs by them;
+`attribute_agreement.py` compares features instead of edges.
 
 Edges are read without direction, each once; an edge of a node to itself is left out.
 """

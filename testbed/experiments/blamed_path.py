@@ -11,7 +11,7 @@ UNEXPLAINED: Final = "unexplained"
 
 # What time can be blamed on.
 BLAMED: Final = (
-    "compute",  # a device computes while another member of its round is not ready either
+    "compute",  # the server computes, or a device while another member of its round is not ready either
     "straggling",  # the last member computes while all others of its round are ready
     "absent",  # a device that was needed was away
     "queue-device",  # a job waits for the device's processor

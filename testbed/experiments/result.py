@@ -1,8 +1,8 @@
 """One run as it is saved and read: its settings, its seed and its rows.
 
 Everything a table, a curve or a timeline shows is a function of these rows; nothing here looks at a
-simulation. Costs of a cell are the uplink's: what the server radiates or sends down has `source = "server"` and is not
-counted in them. Traffic over a WAN is all that was put on it, whoever sent it.
+simulation. Costs of a cell are the uplink's: what the server sends down has `source = "server"` and is counted as
+traffic, in bits, and in no other cost. Traffic over a WAN is all that was put on it, whoever sent it.
 
 A version counts what a method does once for everybody: rounds (global updates) in a federation, inner steps between
 regions.
@@ -11,7 +11,7 @@ regions.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,19 +22,29 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["COSTS", "FINAL_EVALUATIONS", "RunResult", "mean_of_last", "tidy_evaluations"]
+__all__ = ["COSTS", "FINAL_EVALUATIONS", "Cost", "RunResult", "mean_of_last", "tidy_evaluations"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 FINAL_EVALUATIONS: Final = 5
 
-# Name of a cost -> the table and the column whose rows add up to it.
+
+class Cost(NamedTuple):
+    """The table and the column whose rows add up to a cost; `from_server` : of which sender alone, None: of any."""
+
+    table: str
+    column: str
+    from_server: bool | None = None
+
+
 COSTS: Final = {
-    "channel_uses": ("transfer", "channel_uses"),
-    "bits_up": ("transfer", "bits"),
-    "bits_wan": ("flow", "bits"),
-    "energy_tx_j": ("transfer", "energy_tx_j"),
-    "energy_compute_j": ("training", "energy_compute_j"),
+    "channel_uses": Cost("transfer", "channel_uses", from_server=False),
+    "bits_up": Cost("transfer", "bits", from_server=False),
+    "bits_down": Cost("transfer", "bits", from_server=True),
+    "bits_both": Cost("transfer", "bits"),
+    "bits_wan": Cost("flow", "bits"),
+    "energy_tx_j": Cost("transfer", "energy_tx_j", from_server=False),
+    "energy_compute_j": Cost("training", "energy_compute_j"),
 }
 
 
@@ -116,7 +126,7 @@ class RunResult:
     @property
     def costs(self) -> tuple[str, ...]:
         """Those of `COSTS` of which this run kept rows, be there none."""
-        return tuple(name for name, (table, _) in COSTS.items() if table in self.tables)
+        return tuple(name for name, cost in COSTS.items() if cost.table in self.tables)
 
     @property
     def elapsed_s(self) -> float:
@@ -190,12 +200,12 @@ class RunResult:
         """
         if name not in COSTS:
             raise unknown_name("cost", name, COSTS)
-        table, column = COSTS[name]
+        table, column, from_server = COSTS[name]
         # An empty column may have no type of its own.
         end_s, amounts = (self.column(table, name).astype(np.float64) for name in ("end_s", column))
-        if table == "transfer":
-            from_device = np.asarray(self.column(table, "source") != "server", dtype=bool)
-            end_s, amounts = end_s[from_device], amounts[from_device]
+        if from_server is not None:
+            theirs = np.asarray((self.column(table, "source") == "server") == from_server, dtype=bool)
+            end_s, amounts = end_s[theirs], amounts[theirs]
         order = np.argsort(end_s, kind="stable")
         return end_s[order], np.cumsum(amounts[order])
 

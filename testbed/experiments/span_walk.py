@@ -22,6 +22,7 @@ _BLAME_OF: Final = {
     ("uplink", "transmit"): "up",
     ("downlink", "transmit"): "down",
     ("downlink", "wait"): "absent",
+    ("server", "compute"): "compute",
     ("server", "queue"): "queue-downlink",
     ("server", "wait"): "absent",
     ("collective", "queue"): "queue-collective",

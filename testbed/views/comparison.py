@@ -49,9 +49,9 @@ def _costs_table(comparison: Comparison) -> Table:
     shown = shown_costs(comparison.costs)
     traffic = traffic_unit(a.total["bits_wan"] for a in alternatives)
     heads = [COST_WORDS[cost][0] + (f"\n[{traffic.symbol}]" if cost == "bits_wan" else "") for cost in shown]
-    who = "" if comparison.between_regions else " by the devices"
+    where = "" if comparison.between_regions else " in the cell"
     costs = new_table(
-        f"Spent{who} {'up to the target / ' if aimed else ''}until the end, median over seeds",
+        f"Spent{where} {'up to the target / ' if aimed else ''}until the end, median over seeds",
         "alternative",
         "steps" if comparison.between_regions else "rounds",
         *heads,

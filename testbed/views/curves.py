@@ -221,7 +221,7 @@ def median_bands(runs: Mapping[str, Sequence[RunResult]], metric: str, quantity:
 
     Parameters
     ----------
-    quantity : `time_s`, `version`, `TRAFFIC` or one of `testbed.experiments.result.COSTS`.
+    quantity : `time_s`, `version` or one of `testbed.experiments.result.COSTS`.
     """
     curves = {label: _curves(group, metric, quantity) for label, group in runs.items()}
     # As far as all seeds of an alternative have come: beyond that its median would be of fewer and fewer.

@@ -17,11 +17,11 @@ from testbed.views.quantities import time_unit, traffic_unit
 
 __all__ = ["TRAFFIC", "Panel", "has_log_values", "panels_of", "quantity_at"]
 
-TRAFFIC: Final = "traffic_bits"  # of a federation, up and down
+TRAFFIC: Final = "bits_both"  # of a federation, up and down
 
 
 class Panel(NamedTuple):
-    """A horizontal axis: `time_s`, `version`, `TRAFFIC` or one of `COSTS`, its label, what one of its unit is in SI."""
+    """A horizontal axis: `time_s`, `version` or one of `COSTS`, its label, what one of its unit is in SI."""
 
     quantity: str
     label: str
@@ -53,8 +53,6 @@ def quantity_at(
         return times_s
     if quantity == "version":
         return np.array([run.version_at(metric, float(time_s)) for time_s in times_s])
-    if quantity == TRAFFIC:
-        return _sent_bits(run, times_s)
     return run.spent(quantity, times_s)
 
 
@@ -70,11 +68,3 @@ def has_log_values(metric: str, low: float, high: float) -> bool:
 def _counts_bits(run: RunResult) -> bool:
     """Return whether a run tested every client by itself and superposed nothing: then bits say what it sent."""
     return "client_evaluation" in run.tables and "aircomp" not in run.column("transfer", "channel")
-
-
-def _sent_bits(run: RunResult, times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the bits that had been sent, by whomever, at each of `times_s : (n,)`."""
-    ends_s, bits = (run.column("transfer", name).astype(np.float64) for name in ("end_s", "bits"))
-    order = np.argsort(ends_s, kind="stable")
-    total = np.concatenate([[0.0], np.cumsum(bits[order])])
-    return np.asarray(total[np.searchsorted(ends_s[order], times_s, side="right")])

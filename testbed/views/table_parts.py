@@ -28,10 +28,12 @@ NONE: Final = "-"
 _LABEL_WIDTH: Final = 27
 _MANY_DIGITS_BELOW: Final = 100
 
-# A cost -> what it is called, and the unit that gets a prefix; the unit of traffic is chosen for a whole table.
+# A cost -> what it is called, and the unit that gets a prefix; the unit of traffic is chosen for a whole table. Bits of
+# both directions are left to documents: a table has the two side by side.
 COST_WORDS: Final = {
     "channel_uses": ("channel uses", ""),
     "bits_up": ("bits up", "bit"),
+    "bits_down": ("bits down", "bit"),
     "bits_wan": ("WAN traffic", ""),
     "energy_tx_j": ("radiated", "J"),
     "energy_compute_j": ("computing", "J"),

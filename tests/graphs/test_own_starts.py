@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from graph_runs import graph_experiment
+from personal import graph_scenario
 
 from testbed.errors import RequestError
+from testbed.experiments.store import run_id
 from testbed.learning.workload import Workload
 
 
@@ -25,6 +27,23 @@ def test_apart_only_what_stays_differs_and_the_draws_are_those_of_the_seed() -> 
         others = [other for other in range(5) if other != client]
         assert all(np.linalg.norm(own[client] - own[other]) > 0.1 for other in others)
     assert own.tobytes() == starts(again).tobytes()
+
+
+def test_what_stays_is_drawn_apart_from_the_models_that_go_round() -> None:
+    workload = graph_experiment("ifca", training__own_starts="apart").workload
+    stays = np.ones(workload.task.layout.size, dtype=bool)
+    for run in workload.task.exchanged:
+        stays[run] = False
+    for own in starts(workload):
+        for number in range(5):  # the draws of the k models of IFCA, and the one of all methods
+            assert np.linalg.norm((own - workload._drawn(number))[stays]) > 0.1
+
+
+def test_a_record_says_that_clients_start_apart_and_nothing_where_they_start_alike() -> None:
+    alike, apart = (graph_scenario(training__own_starts=own).resolve().document for own in ("alike", "apart"))
+    assert "own_starts" not in alike["training"]
+    assert apart["training"]["own_starts"] == "apart"
+    assert run_id(alike, 0) != run_id(apart, 0)
 
 
 def test_a_module_of_which_there_is_only_one_cannot_start_apart() -> None:

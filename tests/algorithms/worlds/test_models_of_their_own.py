@@ -36,12 +36,13 @@ def own_models(fed: Federation, owners: Mapping[int, float]) -> dict[int, np.nda
     ("owners", "num_distinct"),
     [({}, 1), ({0: 1, 3: 1}, 2), ({0: 1, 3: 2}, 3), (dict.fromkeys(range(6), 1), 1), (dict(enumerate(range(6))), 6)],
 )
+@pytest.mark.parametrize("num_models", [1, 3])
 @pytest.mark.parametrize("downlink", DOWNLINKS)
-def test_sent_at_once_every_distinct_model_is_one_payload_and_one_by_one_everybody_gets_one(
-    downlink: str, owners: dict[int, float], num_distinct: int
+def test_sent_at_once_every_distinct_model_is_one_payload_and_one_by_one_everybody_gets_its_own(
+    downlink: str, num_models: int, owners: dict[int, float], num_distinct: int
 ) -> None:
     def script(fed: Federation, group: Group) -> Process:
-        base = yield from fed.broadcast(group, models=own_models(fed, owners), extra_bits=HEADER)
+        base = yield from fed.broadcast(group, models=own_models(fed, owners), num_models=num_models, extra_bits=HEADER)
         yield from fed.train(base)
         return base
 
@@ -49,9 +50,9 @@ def test_sent_at_once_every_distinct_model_is_one_payload_and_one_by_one_everybo
     payload_bits = experiment.world.payload_bits  # type: ignore[attr-defined]
     sent = [row["bits"] for row in rows(experiment, "transfer")]
     if downlink == "unicast":
-        assert sent == pytest.approx([payload_bits + HEADER] * 6)
+        assert sent == pytest.approx([num_models * payload_bits + HEADER] * 6)
     else:
-        assert sent == pytest.approx([num_distinct * payload_bits + HEADER])
+        assert sent == pytest.approx([(num_distinct + num_models - 1) * payload_bits + num_distinct * HEADER])
     for client in range(6):
         offset = base.vector_of(client) - base.vector
         np.testing.assert_allclose(offset, owners.get(client, 0.0), atol=1e-6)

@@ -93,15 +93,14 @@ def test_bytes_are_those_of_the_table(fuse: str) -> None:
     assert down == pytest.approx([num_bytes if fuse == "server" else 2 * num_bytes + 4] * 4 * 6)
 
 
-@pytest.mark.parametrize(("fuse", "num_models", "num_shares"), [("server", 3, 0), ("client", 4, 3)])
-def test_a_broadcast_holds_every_model_once(fuse: str, num_models: int, num_shares: int) -> None:
+@pytest.mark.parametrize("fuse", ["server", "client"])
+def test_a_broadcast_holds_every_model_once(fuse: str) -> None:
     settings = {"clustering": "domains", "fuse": fuse}
     experiment = finished("fedgcf", settings, channel__downlink=BROADCAST)
     down = [row["bits"] for row in rows(experiment, "transfer") if row["source"] == "server"]
-    later = 32 * (num_models * experiment.workload.num_entries + num_shares)
-    assert down[1:] == pytest.approx([later] * 3)
-    if fuse == "server":
-        assert down[0] == pytest.approx(32 * experiment.workload.num_entries)  # all start from the same
+    model_bits, by_client = 32 * experiment.workload.num_entries, int(fuse == "client")
+    starts = [1, 3, 3, 3]  # at first all start from the same
+    assert down == pytest.approx([(k + by_client) * model_bits + 32 * k * by_client for k in starts])
 
 
 def test_preparing_costs_the_operations_of_the_structure_and_comes_first() -> None:
@@ -184,8 +183,14 @@ def test_records_tell_clusters_shares_and_the_clients_of_the_node_model() -> Non
         assert {row["client"] for row in nodes} == {row["client"] for row in paths}
         overlap = sum(row["overlap"] for row in fusions if row["version"] == version)
         assert overlap == len(nodes) >= 3
-    assert sorted({row["version"] for row in rows(experiment, "client_similarity")}) == [1, 2, 4]
-    assert len(rows(experiment, "client_similarity")) == 3 * 15
+
+
+def test_similarities_of_all_pairs_are_kept_for_versions_that_are_powers_of_two() -> None:
+    experiment = finished("fedgcf", {"clustering": "domains"}, run__horizon_rounds=9, kernel="none")
+    kept = rows(experiment, "client_similarity")
+    assert [row["version"] for row in kept] == [1] * 15 + [2] * 15 + [4] * 15 + [8] * 15
+    pairs = [(first, second) for first in range(6) for second in range(first + 1, 6)]
+    assert [(row["first"], row["second"]) for row in kept] == pairs * 4
 
 
 def test_the_node_clients_are_chosen_anew_every_few_rounds() -> None:

@@ -128,6 +128,22 @@ def test_one_by_one_deliveries_and_uploads_are_blamed_on_line_receiver_and_sende
     assert update.path.by_entity("absent") == {"device-1": 2.0, "downlink": 1.0}
 
 
+def test_what_the_server_computes_is_computing_and_nobody_straggles_for_it() -> None:
+    """Devices are ready after 2 and 5 s and send for 1 s, the server computes for 4 s: 3 s of device 1 are alone."""
+    spans: Rows = [
+        ("device-0", "compute", 0.0, 2.0, -1),
+        ("device-1", "compute", 0.0, 5.0, -1),
+        ("device-0", "wait", 2.0, 5.0, 0),
+        ("uplink", "transmit", 5.0, 6.0, 1),
+        ("server", "compute", 6.0, 10.0, 3),
+    ]
+    (update,) = blame(run_of(spans, [(0, 10.0, 4)], 10.0)).updates
+    assert spent(update.path.seconds()) == {"compute": 6.0, "straggling": 3.0, "up": 1.0}
+    assert update.path.by_entity("compute") == {"server": 4.0, "device-1": 2.0}
+    assert update.path.last_ready == "device-1"
+    assert sum(update.path.seconds().values()) == update.path.elapsed_s == 10.0
+
+
 def test_a_path_has_no_gap() -> None:
     for path in (blame(two_devices()).run, *(update.path for update in blame(two_devices()).updates)):
         ends = [path.end_s, *(step.start_s for step in path.steps)]

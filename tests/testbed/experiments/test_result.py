@@ -27,9 +27,21 @@ def test_what_was_spent_at_a_time_is_every_row_that_had_ended_by_then() -> None:
     assert run.spent("channel_uses", np.array([0.0, 1.9, 2.0, 4.9, 5.0, np.inf])).tolist() == [0, 0, 10, 10, 100, 100]
 
 
-def test_what_the_server_sends_is_no_cost_of_the_uplink() -> None:
-    run = a_run(transfer=transfers(("server", 1.0, 500.0), ("device-0", 2.0, 10.0)))
-    assert run.cost("energy_tx_j")[1].tolist() == [10.0]
+def test_what_the_server_sends_is_traffic_and_no_cost_of_the_uplink() -> None:
+    run = a_run(transfer=transfers(("server", 3.0, 500.0), ("device-0", 2.0, 10.0), ("server", 1.0, 7.0)))
+    spent = {cost: run.cost(cost)[1].tolist() for cost in run.costs}
+    assert spent.pop("bits_down") == [7.0, 507.0]
+    assert spent.pop("bits_both") == [7.0, 17.0, 517.0]
+    assert spent == {"channel_uses": [10.0], "bits_up": [10.0], "energy_tx_j": [10.0]}
+    assert run.spent("bits_down", np.array([0.9, 1.0, 2.9, 3.0])).tolist() == [0.0, 7.0, 7.0, 507.0]
+
+
+def test_bits_of_both_directions_are_those_up_and_those_down() -> None:
+    sent = ("server", 1.0, 500.0), ("device-0", 2.0, 10.0), ("device-1", 2.0, 1.0), ("server", 9.0, 4.0)
+    run, times_s = a_run(transfer=transfers(*sent)), np.linspace(0.0, 10.0, 41)
+    apart = run.spent("bits_up", times_s) + run.spent("bits_down", times_s)
+    assert run.spent("bits_both", times_s).tolist() == apart.tolist()
+    assert apart[-1] == 515.0
 
 
 def test_a_run_without_a_table_has_spent_nothing() -> None:

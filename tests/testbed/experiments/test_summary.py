@@ -16,18 +16,18 @@ HORIZON_S = 100.0
 
 
 def a_run(label: str, seed: int, reached_s: float | None, rate: float = 1.0) -> RunResult:
-    """A run evaluated every 10 s that sends 1000 bits a second and meets the target at `reached_s`, or never."""
+    """A run evaluated every 10 s that meets the target at `reached_s`, or never; 1000 bits/s go up, 3000 come down."""
     times_s = [10.0 * k for k in range(11)]
     hits = [0.9 if reached_s is not None and time_s >= reached_s else 0.1 for time_s in times_s]
     evaluation = pa.table({"time_s": times_s, "version": [0] * 11, "metric": ["accuracy"] * 11, "value": hits})
     seconds = [float(k) for k in range(1, 101)]
     transfer = pa.table(
         {
-            "source": ["device-0"] * 100,
-            "end_s": seconds,
-            "bits": [1000.0] * 100,
-            "channel_uses": [10.0] * 100,
-            "energy_tx_j": [0.5] * 100,
+            "source": ["device-0"] * 100 + ["server"] * 100,
+            "end_s": seconds * 2,
+            "bits": [1000.0] * 100 + [3000.0] * 100,
+            "channel_uses": [10.0] * 100 + [50.0] * 100,
+            "energy_tx_j": [0.5] * 100 + [7.0] * 100,
         }
     )
     training = pa.table({"end_s": seconds, "energy_compute_j": [2.0] * 100})
@@ -49,7 +49,10 @@ def test_what_was_spent_is_read_at_the_time_of_the_target() -> None:
     assert alternative.num_reached == 3
     assert alternative.time_to_s.median == 40.0
     medians = {cost: interval.median for cost, interval in alternative.to_target.items() if cost != "bits_wan"}
-    assert medians == {"channel_uses": 400.0, "bits_up": 40e3, "energy_tx_j": 20.0, "energy_compute_j": 80.0}
+    assert medians == {
+        "channel_uses": 400.0, "bits_up": 40e3, "bits_down": 120e3, "bits_both": 160e3, "energy_tx_j": 20.0,
+        "energy_compute_j": 80.0,
+    }  # fmt: skip
     assert alternative.to_target["bits_wan"].median == alternative.total["bits_wan"] == 0.0
     assert alternative.total["energy_compute_j"] == 200.0
     assert alternative.final_accuracy == (0.9, 0.9, 0.9)

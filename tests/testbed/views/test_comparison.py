@@ -49,15 +49,15 @@ def test_a_comparison_of_regions_shows_steps_traffic_and_the_final_perplexity(
         assert float(costs[2]) == pytest.approx((alternative.to_target["bits_wan"].median or 0) / 8e9, rel=5e-3)
     heads = text.split("Spent")[1].splitlines()
     assert heads[0].startswith(" up to the target / until the end")
-    assert "channel uses" not in text and "by the devices" not in text and "[GB]" in text
+    assert "channel uses" not in text and "in the cell" not in text and "[GB]" in text
 
 
 def test_a_federation_has_the_costs_of_its_cell_and_the_rounds_to_the_target() -> None:
     comparison = Comparison.of(three_alternatives((0, 1, 2)), Target("accuracy", ">=", 0.8))
     text = text_of(comparison_tables(comparison))
-    heads = text.split("Spent by the devices")[1].splitlines()[2].split("  ")
+    heads = text.split("Spent in the cell")[1].splitlines()[2].split("  ")
     words = [head.strip() for head in heads if head.strip()]
-    assert words == ["alternative", "rounds", "channel uses", "bits up", "radiated", "computing"]
+    assert words == ["alternative", "rounds", "channel uses", "bits up", "bits down", "radiated", "computing"]
     last = comparison.alternatives[-1]
     assert rows_of(text, "air-fedga")[1][1] == f"{last.versions_to_target.median:.0f}"
     assert f"/ {last.num_versions:.0f}" in text
