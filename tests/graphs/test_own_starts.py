@@ -36,7 +36,7 @@ def test_what_stays_is_drawn_apart_from_the_models_that_go_round() -> None:
         stays[run] = False
     for own in starts(workload):
         for number in range(5):  # the draws of the k models of IFCA, and the one of all methods
-            assert np.linalg.norm((own - workload._drawn(number))[stays]) > 0.1
+            assert np.linalg.norm((own - workload._own.drawn(number))[stays]) > 0.1
 
 
 def test_a_record_says_that_clients_start_apart_and_nothing_where_they_start_alike() -> None:
