@@ -9,10 +9,9 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 
 import torch
+from measurement import Seconds, Trained, measure, now
 from torch import multiprocessing, nn
 from torch.nn import functional
-
-from measurement import Seconds, Trained, measure, now
 from workload import BATCH_SIZE, LEARNING_RATE, SEED, Samples, build
 
 Tensors = list[torch.Tensor]

@@ -6,14 +6,14 @@ What `ours` takes longer than this is what clock, channel, records, the making o
 import argparse
 
 import numpy as np
-
 from measurement import Trained, measure, now
 from scenario import dataset, options, scenario
+from workload import SEED, Samples, build
+
 from testbed import catalogue
 from testbed.experiments.run import prepare, torch_threads
 from testbed.learning.jobs import TrainingOutput
 from testbed.learning.kernels.protocol import form_chunks
-from workload import SEED, Samples, build
 
 
 def train(model: str, samples: Samples, num_rounds: int, arguments: argparse.Namespace) -> Trained:

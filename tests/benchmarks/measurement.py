@@ -1,6 +1,6 @@
 """How a side of the comparison is run and what it reports: one JSON line a model.
 
-A side is a script with a function that trains; `measure` reads the command line, times it, and writes the line; what was
+A side is a script with a function that trains; `measure` reads the command line, calls it and writes the line. What was
 learnt is scored on the same test samples by every side. Needs NumPy and torch alone, as `workload` does.
 """
 
@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-
 from workload import FULL, MODELS, SMALL, Samples, num_parameters, score
 
 __all__ = ["ROUNDS", "WARM_UP", "Seconds", "Trained", "measure", "now"]

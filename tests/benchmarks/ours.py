@@ -5,8 +5,9 @@ from itertools import pairwise
 
 from measurement import Seconds, Trained, measure, now
 from scenario import dataset, options, scenario
-from testbed.experiments.run import Progress
 from workload import Samples, build
+
+from testbed.experiments.run import Progress
 
 
 def train(model: str, samples: Samples, num_rounds: int, arguments: argparse.Namespace) -> Trained:

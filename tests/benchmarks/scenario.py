@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
+from workload import BATCH_SIZE, LEARNING_RATE, NUM_CLASSES, Samples
+
 from testbed.experiments.scenario import Scenario
 from testbed.learning.datasets.dataset import Dataset
-from workload import BATCH_SIZE, LEARNING_RATE, NUM_CLASSES, Samples
 
 __all__ = ["dataset", "options", "scenario"]
 
