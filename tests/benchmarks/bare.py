@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 
 import torch
-from measurement import Seconds, Trained, measure, now
+from measurement import Seconds, Trained, measure, note_peak, now
 from torch import multiprocessing, nn
 from torch.nn import functional
 from workload import BATCH_SIZE, LEARNING_RATE, SEED, Samples, build
@@ -63,6 +63,7 @@ def _together(
         yield now() - start_s
     for tensor, trained in zip(state, shared, strict=True):
         tensor.copy_(trained)
+    note_peak()
     for pipe, worker in zip(pipes, workers, strict=True):
         pipe.send(None)
         worker.join()

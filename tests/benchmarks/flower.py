@@ -17,7 +17,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 from flwr.simulation import run_simulation
-from measurement import Seconds, Trained, measure, now
+from measurement import Seconds, Trained, measure, note_peak, now
 from workload import Samples, build
 
 
@@ -60,6 +60,7 @@ def train(model: str, samples: Samples, num_rounds: int, arguments: argparse.Nam
             result = strategy.start(grid, ArrayRecord(module.state_dict()), num_rounds=num_rounds, train_config=config)
             module.load_state_dict(result.arrays.to_torch_state_dict())
             round_s = [stop - start for start, stop in pairwise(strategy.times_s)]
+            note_peak()
             trained.append(Trained.scored(module, samples, round_s))
 
         run_simulation(

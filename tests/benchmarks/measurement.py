@@ -22,11 +22,13 @@ import torch
 from torch import nn
 from workload import FULL, MODELS, SMALL, Samples, num_parameters, score
 
-__all__ = ["ROUNDS", "WARM_UP", "Seconds", "Trained", "measure", "now"]
+__all__ = ["ROUNDS", "WARM_UP", "Seconds", "Trained", "measure", "note_peak", "now"]
 
 # Enough of them that what one makes once (caches, pools of memory) is behind it.
 WARM_UP: Final = {"logreg": 2, "mlp": 2, "cnn": 1}
 ROUNDS: Final = {"logreg": 10, "mlp": 10, "cnn": 2}
+
+_peaks_mb: Final[list[float]] = []  # of the model that is trained now
 
 Seconds = npt.NDArray[np.float64]
 Train = Callable[[str, Samples, int, argparse.Namespace], "Trained"]
@@ -76,9 +78,10 @@ def measure(
     samples = Samples.draw(SMALL if arguments.small else FULL)
     for model in arguments.models:
         warm_up, rounds = WARM_UP[model], arguments.rounds or ROUNDS[model]
+        _peaks_mb.clear()
         _forget_peaks()
         trained = train(model, samples, warm_up + rounds, arguments)
-        peak_mb = _peak_mb()
+        note_peak()
         timed_s = np.array(trained.round_s)[warm_up:]
         wall_s, cpu_s = timed_s.mean(axis=0).tolist()
         line = {
@@ -92,7 +95,7 @@ def measure(
             # Of one process this hardly depends on what else the machine does; of several it is not what was asked.
             "cpu_seconds_per_round": cpu_s if arguments.processes == 1 else None,
             "clients_per_second": samples.size.cohort / wall_s,
-            "peak_rss_mb": peak_mb,
+            "peak_rss_mb": max(_peaks_mb),
             "loss": trained.loss,
             "accuracy": trained.accuracy,
             "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
@@ -109,8 +112,11 @@ def _forget_peaks() -> None:
         return  # the peak is then that of all models so far, which is the larger
 
 
-def _peak_mb() -> float:
-    """Return the peaks of resident memory of this process and all below it, added up [MB]; shared pages count often."""
+def note_peak() -> None:
+    """Note the peaks of resident memory of this process and all below it, added up; shared pages count often.
+
+    To be called by a side before the processes it started end.
+    """
     total_kb, waiting = 0, [os.getpid()]
     while waiting:
         folder = Path("/proc") / str(waiting.pop())
@@ -121,4 +127,4 @@ def _peak_mb() -> float:
             continue  # it has ended
         total_kb += int(fields["VmHWM"].split()[0])
         waiting += [int(child) for text in children for child in text.split()]
-    return total_kb * 1024 / 1e6
+    _peaks_mb.append(total_kb * 1024 / 1e6)
