@@ -1,6 +1,8 @@
 # make run    the main job: Air-FedGA against its baselines on real data
 # make test   lint, types, layers, tests
 # make docs   the documentation as a site, in docs/_build/html
+# make bench        how fast the parts are: event core, kernels, flows, rounds
+# make bench-peers  how fast a round is, beside a loop by hand and beside other simulators, each in an environment of its own
 # All set up the environment by themselves, and are quick the second time. `make reference` writes the page of all
 # settings anew from their schemas.
 
@@ -10,7 +12,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT := runs/air-fedga
 
-.PHONY: run test fast lint docs reference clean
+PEERS := .peers
+
+.PHONY: run test fast lint docs reference bench bench-peers clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -41,5 +45,20 @@ reference: $(READY)
 	$(BIN)/testbed list --markdown > docs/reference/.settings.md
 	mv docs/reference/.settings.md docs/reference/settings.md
 
+$(VENV)/.bench: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	touch $(VENV)/.bench
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m pytest tests/benchmarks/bench_*.py -p no:xdist --benchmark-columns=min,median,iqr,rounds
+
+$(PEERS)/%/.ready: tests/benchmarks/peers/%.txt
+	$(PYTHON) -m venv $(PEERS)/$*
+	$(PEERS)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+bench-peers: $(READY) $(PEERS)/pfl/.ready $(PEERS)/flower/.ready
+	$(BIN)/python tests/benchmarks/compare.py --peers $(PEERS) --out $(PEERS)/comparison.json
+
 clean:
-	rm -rf docs/_build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf docs/_build $(PEERS) $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
