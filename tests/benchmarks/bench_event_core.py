@@ -63,7 +63,7 @@ def bench_event_core(num_events: int) -> list[float]:
 if __name__ == "__main__":
     for count in (BLOCK_ROWS - 1, int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000):
         ratios = bench_event_core(count)
-        print(
+        print(  # noqa: T201 - what it is run for
             f"{count} events: {statistics.median(ratios):.2f} of bare SimPy's rate "
             f"(median of {NUM_TURNS}, {min(ratios):.2f} to {max(ratios):.2f})"
         )
