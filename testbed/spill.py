@@ -3,7 +3,7 @@
 The file has no name. It lies in the folder for temporary files (the variable TMPDIR names another one), and the system
 takes it away with the process, however that ends.
 
-A block is an Arrow record batch as it stands in memory: written in a fraction of the time that a Parquet file takes, and
+A block is an Arrow record batch as it stands in memory: written in a fraction of the time of a Parquet file, and
 read from the mapped file without a copy.
 """
 
