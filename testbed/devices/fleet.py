@@ -3,7 +3,8 @@
 A million registered clients cost a few arrays; `fleet[7]` makes device 7 when somebody first asks for it.
 """
 
-from collections import defaultdict
+from array import array
+from collections.abc import Iterator
 from typing import Annotated, Final, TypeAlias
 
 import numpy as np
@@ -23,6 +24,7 @@ from testbed.streams import Purpose
 __all__ = ["DEVICE", "Fleet", "FleetSettings"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+_Times: TypeAlias = "array[float]"  # start and end by turns [s]
 
 DEVICE: Final = Schema.of(
     "device",
@@ -127,19 +129,19 @@ class Fleet:
         computing, transmitting = self._activities()
         away = self.absences.intervals(computing.keys() | transmitting.keys(), elapsed_s)
         for index, absent in away.items():
-            accounts[:, index] = split_time(elapsed_s, computing[index], transmitting[index], absent)
+            accounts[:, index] = split_time(
+                elapsed_s, _intervals(computing.get(index)), _intervals(transmitting.get(index)), absent
+            )
         return accounts
 
-    def _activities(self) -> tuple[dict[int, list[Interval]], dict[int, list[Interval]]]:
-        found: dict[str, dict[int, list[Interval]]] = {
-            "compute": defaultdict(list),
-            "transmit": defaultdict(list),
-        }
+    def _activities(self) -> "tuple[dict[int, _Times], dict[int, _Times]]":
+        """Return when each device computed, and when it transmitted: 16 bytes an activity, of which there are many."""
+        found: dict[str, dict[int, _Times]] = {"compute": {}, "transmit": {}}
         for row in self._simulation.records.rows("span"):
             by_device = found.get(row["kind"])
             index = _index_of(row["entity"]) if by_device is not None else None
             if by_device is not None and index is not None:
-                by_device[index].append((row["start_s"], row["end_s"]))
+                by_device.setdefault(index, array("d")).extend((row["start_s"], row["end_s"]))
         return found["compute"], found["transmit"]
 
     def _radiated_energy_j(self) -> FloatArray:
@@ -150,6 +152,10 @@ class Fleet:
                 if index is not None:
                     energy_j[index] += row["energy_tx_j"]
         return energy_j
+
+
+def _intervals(times: "_Times | None") -> Iterator[Interval]:
+    return zip(times[::2], times[1::2], strict=True) if times is not None else iter(())
 
 
 def _index_of(entity: str) -> int | None:
