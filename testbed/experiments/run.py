@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -38,6 +38,7 @@ from testbed.learning.kernels.protocol import Job, Kernel
 from testbed.learning.metrics import check_metric
 from testbed.learning.minibatches import BatchPlan
 from testbed.learning.partition import label_histogram
+from testbed.learning.placement.choice import placement_of
 from testbed.learning.placement.replaying import ReplayingPlacement
 from testbed.learning.result_store import ResultStore
 from testbed.learning.task import LearningTask, State
@@ -156,13 +157,15 @@ def execute(
         )
         simulation, workload = experiment.simulation, experiment.workload
         status, detail = "done", ""
-        try:
-            detail = experiment.run()
-        except RunFailure as failure:
-            status, detail = "failed", str(failure)
+        placement = workload.jobs.placement
+        with closing(placement):
+            try:
+                detail = experiment.run()
+            except RunFailure as failure:
+                status, detail = "failed", str(failure)
     document = _document(scenario, data if dataset is not None else None, workload if model is not None else None)
     meta = _meta(scenario, workload.sources, status, detail, simulation.now_s, time.perf_counter() - started)
-    meta["store"] = _reuse(workload.jobs.placement)
+    meta |= {"placement_reason": placement.reason, "store": _reuse(placement)}
     return RunResult(run_id(document, seed), document, seed, meta, simulation.records.tables())
 
 
@@ -279,9 +282,10 @@ def _validation(jobs: Jobs, task: LearningTask, splits: ClientSplits | None) -> 
 
 def _jobs(run: RunSettings, simulation: Simulation, kernel: str, store: ResultStore | None, cost: TrainingCost) -> Jobs:
     arithmetic: Kernel = catalogue.load("kernel", kernel)()
-    placement: Placement = catalogue.load("placement", run.placement)()
+    flop_of = partial(_job_flop, cost)
+    wishes = {"num_workers": run.num_workers, "ray_address": run.ray_address}
+    placement = placement_of(run.placement if arithmetic.computes else "inline", wishes, flop_of)
     if store is not None and arithmetic.computes:
-        flop_of = partial(_job_flop, cost)
         placement = ReplayingPlacement(placement, store, arithmetic, flop_of, run.store_min_flop_per_byte)
     return Jobs(
         arithmetic,
