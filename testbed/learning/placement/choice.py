@@ -8,6 +8,7 @@ from testbed.errors import RequestError
 from testbed.learning.jobs import Placement
 from testbed.learning.kernels.protocol import Job
 from testbed.learning.placement.auto import AutoPlacement
+from testbed.settings import validated
 
 __all__ = ["placement_of"]
 
@@ -31,9 +32,9 @@ def placement_of(kind: str, wishes: Mapping[str, Any], flop_of: Callable[[Job], 
         if name not in getattr(part_class, "model_fields", {}):
             able = [other for other in catalogue.entries("placement") if _has(other, name)]
             raise RequestError(
-                f"run.{name} = {value!r}: the placement {kind!r} has no such setting; {' and '.join(able)} have"
+                f"run.{name} = {value!r}: the placement {kind!r} has no such setting, but: {', '.join(able)}"
             )
-    placement: Placement = part_class(**stated)
+    placement: Placement = validated(lambda: part_class(**stated))
     if isinstance(placement, AutoPlacement):
         placement.weigh(flop_of)
     return placement

@@ -70,8 +70,9 @@ class Crew:
             self._deal()
             for ticket in tickets:
                 while ticket.answer is None:
-                    self._listen()
                     self._deal()
+                    if ticket.answer is None:
+                        self._listen()
                 if isinstance(ticket.answer, Exception):
                     raise ticket.answer
                 yield ticket.answer
@@ -97,7 +98,7 @@ class Crew:
             worker = min(self._workers, key=lambda worker: len(worker.tickets))
             if len(worker.tickets) >= _DEPTH:
                 return
-            if not worker.tickets and not worker.is_alive:
+            if not worker.tickets and not worker.is_alive:  # one that ended is replaced when it is needed
                 worker = self._replace(worker)
             ticket = self._waiting.popleft()
             try:
@@ -190,7 +191,7 @@ class Crew:
                 self._settle(ticket)
 
     def _bury(self, worker: Worker) -> None:
-        """Replace a worker that ended: the chunk that it computed has failed, the next one is dealt again."""
+        """Take note of the end of a worker: the chunk that it computed has failed, the next one is dealt again."""
         computed, *others = (self._in_hand.pop(number) for number in worker.tickets)
         computed.answer = RunFailure(
             f"worker process {worker.process_id} {worker.last_words()}: it computed {jobs_in_words(computed.chunk)}"
@@ -202,7 +203,8 @@ class Crew:
                 self._settle(ticket)
             else:
                 self._waiting.appendleft(ticket)
-        self._replace(worker)
+        worker.tickets.clear()
+        worker.stop()
 
     def _replace(self, worker: Worker) -> Worker:
         worker.stop()
