@@ -6,6 +6,7 @@ versions or processor would compute other bits is refused.
 """
 
 import os
+import socket
 import uuid
 import weakref
 from collections import deque
@@ -31,6 +32,7 @@ __all__ = ["RayPlacement"]
 
 _ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
 _LOCAL: Final = "local"
+_PATIENCE_S: Final = 10.0  # of wall-clock time, for an answer of the cluster
 _DEPTH: Final = 2  # chunks that a core of the cluster has in hand
 
 
@@ -84,6 +86,7 @@ class _Cluster:
     """A cluster that was joined."""
 
     def __init__(self, address: str, num_workers: int | None) -> None:
+        _check_address(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a run tells nobody outside that it takes place
         import ray
 
@@ -156,6 +159,16 @@ class _Cluster:
         """Leave it, unless whoever uses the run had joined it before."""
         if self._joined:
             self._ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Refuse host:port where nobody listens: Ray itself would ask for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        try:
+            socket.create_connection((host, int(port)), _PATIENCE_S).close()
+        except OSError as error:
+            raise RequestError(f"no Ray cluster can be joined at {address!r}: {error}") from error
 
 
 def _packed(task: LearningTask) -> tuple[bytes, list[int], list[int], npt.NDArray[np.uint8]]:

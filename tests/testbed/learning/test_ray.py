@@ -10,8 +10,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch import nn
+
+from testbed.errors import RequestError
+from testbed.learning.kernels.protocol import form_chunks
+from testbed.learning.kernels.serial import SerialKernel
+from testbed.learning.minibatches import BatchPlan
+from testbed.learning.placement.on_ray import RayPlacement
 
 pytestmark = [
     pytest.mark.slow,
@@ -129,11 +137,8 @@ def test_a_cluster_of_two_nodes_gives_the_bytes_of_this_process_though_a_worker_
     assert found["reason"] == f"on 2 cores of 2 nodes of the Ray cluster at '{address}'"
 
 
-def test_an_address_without_a_cluster_is_a_bad_request(tmp_path: Path) -> None:
-    words = ["run", "air-fedga", "--set", "run.kernel=serial", "--set", "run.ray_address=127.0.0.1:1"]
-    program = "import sys; sys.argv[0] = 'testbed'; from testbed.cli import main; main()"
-    command = [sys.executable, "-c", program, *words, "--placement", "ray", "--out", str(tmp_path / "run")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 2, done.stderr
-    assert "no Ray cluster can be joined at '127.0.0.1:1'" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_an_address_without_a_cluster_is_a_bad_request(make_task: Any, make_jobs: Any) -> None:
+    task = make_task(lambda: nn.Linear(13, 10), batch_width=10)
+    jobs = make_jobs(task, [BatchPlan(10, local_steps=1)] * 2, [30] * 2)
+    with pytest.raises(RequestError, match=r"no Ray cluster can be joined at '127\.0\.0\.1:1'"):
+        list(RayPlacement(ray_address="127.0.0.1:1").run(form_chunks(jobs, SerialKernel())))
