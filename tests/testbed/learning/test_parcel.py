@@ -91,3 +91,12 @@ def test_a_slot_is_large_enough_and_at_most_an_eighth_too_large() -> None:
         assert num_bytes <= slot_bytes(num_bytes) <= max(64 + num_bytes, num_bytes * 1.126)
         assert slot_bytes(num_bytes) % 64 == 0
         assert slot_bytes(slot_bytes(num_bytes)) == slot_bytes(num_bytes)
+
+
+def test_tensors_that_share_their_memory_share_it_in_the_task_that_was_sent(make_task: Any) -> None:
+    task = make_task(Tied)
+    whole = torch.zeros(8)
+    task.own = whole, whole[2:]
+    found, _ = sent(task)
+    found.own[0][2] = 1.0
+    assert found.own[1][0] == 1.0 and whole[2] == 0.0
