@@ -186,9 +186,9 @@ def test_a_worker_that_is_killed_fails_its_own_chunk_by_name_and_is_replaced(
     healthy = [job for job in moved if not fatal(job)]
     with pytest.raises(RunFailure, match=r"worker process \d+ was ended by SIGKILL.*client 4 in round 0 \(job 0\)"):
         list(workers.run(chunks_of([*healthy, moved[4]])))
+    assert [bytes_of(o) for o in workers.run(chunks_of(healthy))] == [bytes_of(o) for o in others]
     after = processes(workers)
     assert len(set(after) - set(before)) == 1 and not any(map(is_running, set(before) - set(after)))
-    assert [bytes_of(o) for o in workers.run(chunks_of(healthy))] == [bytes_of(o) for o in others]
 
 
 def fatal(job: Any) -> bool:
