@@ -207,9 +207,21 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
     },
     "placement": {
+        "auto": (
+            "testbed.learning.placement.auto:AutoPlacement",
+            "in this process until the run has proved long enough for worker processes",
+        ),
         "inline": (
             "testbed.learning.placement.inline:InlinePlacement",
             "in this process, in order",
+        ),
+        "processes": (
+            "testbed.learning.placement.processes:ProcessesPlacement",
+            "in worker processes of this machine that share its data",
+        ),
+        "ray": (
+            "testbed.learning.placement.on_ray:RayPlacement",
+            "as tasks of a Ray cluster (needs the extra ray)",
         ),
     },
     "reproduction": {

@@ -249,6 +249,11 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         ],
         "unit": [{}, {"shadowing": {"kind": "log-normal", "sigma_db": "4 dB"}}],
     },
+    "placement": {
+        "auto": [{"num_workers": 2}],
+        "processes": [{"num_workers": 2}],
+        "ray": [{"num_workers": 1}],
+    },
     "power-control": {
         "air-fedavg-horizon": [{"fallback": "per-round"}, {"decay": 1, "average_fraction": 1}],
         "air-fedga": [{}, {"solver": "alternating"}, {"solver": "alternating", "start": "sigma-max/1000"}],

@@ -23,6 +23,7 @@ from testbed.cli.options import (
     SetOption,
     StoreOption,
     TrackOption,
+    WorkersOption,
 )
 from testbed.cli.output import answer, complain, remark
 from testbed.cli.request import chosen_scenario, chosen_tracker, write_curves
@@ -49,6 +50,7 @@ def compare(
     out: OutOption = None,
     kernel: KernelOption = None,
     placement: PlacementOption = None,
+    workers: WorkersOption = None,
     data: DataOption = None,
     png: CurvesOption = None,
     heatmap: HeatmapOption = None,
@@ -70,7 +72,7 @@ def compare(
     from testbed.experiments.sweep_file import Sweep
     from testbed.experiments.target import check_rule
 
-    chosen = chosen_scenario(scenario, set_, kernel, placement, store)
+    chosen = chosen_scenario(scenario, set_, kernel, placement, store, workers)
     variations = tuple(parse_variation(text) for text in vary)
     rule = check_rule(target_rule)
     stated = "none" if target is None else target

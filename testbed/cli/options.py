@@ -21,6 +21,7 @@ __all__ = [
     "SetOption",
     "StoreOption",
     "TrackOption",
+    "WorkersOption",
 ]
 
 DEFAULT_ROOT: Final = Path("runs")
@@ -32,6 +33,7 @@ OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Wh
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder with data sets.")]
 KernelOption = Annotated[str | None, typer.Option("--kernel", metavar="K", help="Arithmetic of training jobs.")]
 PlacementOption = Annotated[str | None, typer.Option("--placement", metavar="P", help="Where they are computed.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="Workers of the placement.")]
 StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Keep and reuse training results.")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Processes that run side by side.")]
 TrackOption = Annotated[str | None, typer.Option("--track", metavar="TOOL", help="Also write curves for this tool.")]

@@ -21,6 +21,7 @@ def chosen_scenario(
     kernel: str | None = None,
     placement: str | None = None,
     store: Path | None = None,
+    workers: int | None = None,
 ) -> "Scenario":
     """Return the scenario with the overrides of the command line."""
     from testbed.experiments.overrides import parse_override
@@ -29,8 +30,9 @@ def chosen_scenario(
     chosen = Scenario.load(name)
     for text in set_ or []:
         chosen = chosen.set(*parse_override(text))
-    for key, value in (("run.kernel", kernel), ("run.placement", placement), ("run.store", store)):
-        chosen = chosen if value is None else chosen.set(key, value)
+    named = {"kernel": kernel, "placement": placement, "store": store, "num_workers": workers}
+    for key, value in named.items():
+        chosen = chosen if value is None else chosen.set(f"run.{key}", value)
     return chosen
 
 

@@ -15,6 +15,7 @@ from testbed.cli.options import (
     SetOption,
     StoreOption,
     TrackOption,
+    WorkersOption,
 )
 from testbed.cli.output import answer
 from testbed.cli.request import chosen_scenario, chosen_tracker, write_curves
@@ -32,6 +33,7 @@ def run(
     out: OutOption = None,
     kernel: KernelOption = None,
     placement: PlacementOption = None,
+    workers: WorkersOption = None,
     data: DataOption = None,
     store: StoreOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take; train nothing.")] = False,
@@ -46,7 +48,7 @@ def run(
     from testbed.views.progress import progress_bar
     from testbed.views.tables import estimate_table, run_table
 
-    chosen = chosen_scenario(scenario, set_, kernel, placement, store)
+    chosen = chosen_scenario(scenario, set_, kernel, placement, store, workers)
     resolved = chosen.resolve()
     if dry_run:
         needs = estimate(resolved, seed, data_folder(data, resolved))

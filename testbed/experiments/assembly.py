@@ -16,10 +16,11 @@ from testbed.learning.cost import TrainingCost
 from testbed.learning.datasets.dataset import AnyDataset
 from testbed.learning.evaluation import Evaluator
 from testbed.learning.held_out import ClientSplits, IntArray
-from testbed.learning.jobs import EvaluationJob, Jobs, Placement
+from testbed.learning.jobs import EvaluationJob, Jobs
 from testbed.learning.kernels.protocol import Job, Kernel
 from testbed.learning.minibatches import BatchPlan
 from testbed.learning.partition import label_histogram
+from testbed.learning.placement.choice import placement_of
 from testbed.learning.placement.replaying import ReplayingPlacement
 from testbed.learning.result_store import ResultStore
 from testbed.learning.task import LearningTask
@@ -130,9 +131,10 @@ def _validation(jobs: Jobs, task: LearningTask, splits: ClientSplits | None) -> 
 
 def _jobs(run: RunSettings, simulation: Simulation, kernel: str, store: ResultStore | None, cost: TrainingCost) -> Jobs:
     arithmetic: Kernel = catalogue.load("kernel", kernel)()
-    placement: Placement = catalogue.load("placement", run.placement)()
+    flop_of = partial(_job_flop, cost)
+    wishes = {"num_workers": run.num_workers, "ray_address": run.ray_address}
+    placement = placement_of(run.placement if arithmetic.computes else "inline", wishes, flop_of)
     if store is not None and arithmetic.computes:
-        flop_of = partial(_job_flop, cost)
         placement = ReplayingPlacement(placement, store, arithmetic, flop_of, run.store_min_flop_per_byte)
     return Jobs(
         arithmetic,

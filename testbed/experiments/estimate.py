@@ -87,6 +87,7 @@ class _CountingPlacement:
     """Computes nothing, and adds up what the jobs that it is given would cost [FLOP]."""
 
     kind = "counting"
+    reason = "nowhere"
 
     def __init__(self, workload: Workload) -> None:
         self._placement = workload.jobs.placement
@@ -96,6 +97,9 @@ class _CountingPlacement:
     def run(self, chunks: Sequence[Chunk]) -> Iterable[list[Output]]:
         self.flop += sum(self._cost(job) for chunk in chunks for job in chunk.jobs)
         return self._placement.run(chunks)
+
+    def close(self) -> None:
+        self._placement.close()
 
     def _cost(self, job: Job) -> float:
         if isinstance(job, EvaluationJob):

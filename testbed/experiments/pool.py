@@ -21,6 +21,7 @@ from testbed.errors import RequestError
 from testbed.experiments.result import RunResult
 from testbed.experiments.run import Observer, Progress, execute
 from testbed.experiments.scenario import Scenario, data_folder
+from testbed.learning.placement.last_words import last_words
 
 __all__ = ["Crash", "Outcome", "Task", "compute", "compute_side_by_side"]
 
@@ -119,7 +120,7 @@ class _Worker:
             message: Progress | Outcome = self.pipe.recv()
         except (EOFError, ConnectionError):
             self._process.join()
-            message = Crash(_last_words(self._process.exitcode))
+            message = Crash(f"its process {last_words(self._process.exitcode)}")
         return self.position, message
 
     def stop(self) -> None:
@@ -127,14 +128,6 @@ class _Worker:
         self.pipe.close()
         self._process.terminate()
         self._process.join()
-
-
-def _last_words(exit_code: int | None) -> str:
-    if exit_code is not None and exit_code < 0:
-        name = signal.Signals(-exit_code).name
-        hint = "; the machine may have run out of memory" if name == "SIGKILL" else ""
-        return f"its process was ended by {name}{hint}"
-    return f"its process ended with exit code {exit_code}"
 
 
 def _work(pipe: Connection) -> None:

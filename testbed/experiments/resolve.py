@@ -64,8 +64,8 @@ class StopSettings(Settings):
         return str(target)
 
 
-# Of `[run]`: where something lies and what is kept there. The same run may be made with any of them.
-_LOCATIONS: Final = {"data_dir", "store", "store_min_flop_per_byte", "store_max_bytes"}
+# Of `[run]`: where something lies or is computed. The same run may be made with any of them.
+_LOCATIONS: Final = {"data_dir", "store", "store_min_flop_per_byte", "store_max_bytes", "num_workers", "ray_address"}
 
 
 class RunSettings(Settings):
@@ -82,6 +82,8 @@ class RunSettings(Settings):
     evaluates_validation: bool = False  # also on what every client validates with: the table client_validation
     kernel: str = "batched"  # arithmetic of training jobs: decides the bytes of a result
     placement: str = "inline"  # where jobs are computed: changes wall time and nothing else
+    num_workers: PositiveInt | None = None  # at most so many compute; none: as many as the placement finds cores for
+    ray_address: str | None = None  # of the cluster; none: the variable RAY_ADDRESS, else a cluster of this machine
     num_threads: PositiveInt = 1  # intra-op threads of torch: a run's bytes depend on them
     stop: StopSettings | None = None  # whether to end before the horizon
     data_dir: Path | None = None  # a location only: what is in it is hashed into the record
@@ -222,7 +224,8 @@ def resolve(document: Mapping[str, Any], overrides: Sequence[Override] = ()) -> 
 def _run_document(run: RunSettings) -> dict[str, Any]:
     """Return what of `[run]` can change a result; what is not asked for is not stated."""
     unasked = set() if run.evaluates_validation else {"evaluates_validation"}
-    return run.model_dump(exclude=_LOCATIONS | unasked, exclude_none=True)
+    # The placement changes no byte: wherever a run is computed, its name is that of the run that is computed here.
+    return run.model_dump(exclude=_LOCATIONS | unasked, exclude_none=True) | {"placement": "inline"}
 
 
 def _selected_algorithm(table: Any) -> Any:

@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as distribution_version
@@ -143,13 +143,15 @@ def execute(
         )
         simulation, workload = experiment.simulation, experiment.workload
         status, detail = "done", ""
-        try:
-            detail = experiment.run()
-        except RunFailure as failure:
-            status, detail = "failed", str(failure)
+        placement = workload.jobs.placement
+        with closing(placement):
+            try:
+                detail = experiment.run()
+            except RunFailure as failure:
+                status, detail = "failed", str(failure)
     document = _document(scenario, data if dataset is not None else None, workload if model is not None else None)
     meta = _meta(scenario, workload.sources, status, detail, simulation.now_s, time.perf_counter() - started)
-    meta["store"] = _reuse(workload.jobs.placement)
+    meta |= {"placement_reason": placement.reason, "store": _reuse(placement)}
     return RunResult(run_id(document, seed), document, seed, meta, simulation.records.tables())
 
 

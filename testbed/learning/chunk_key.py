@@ -23,7 +23,7 @@ from testbed.learning.content_digest import ArrayDigests, content_digest
 from testbed.learning.kernels.protocol import Chunk, Kernel
 from testbed.learning.task import LearningTask
 
-__all__ = ["chunk_key", "surroundings"]
+__all__ = ["chunk_key", "machine", "surroundings"]
 
 # Variables by which the mathematical libraries choose their arithmetic.
 _ARITHMETIC_VARIABLES: Final = ("MKL_", "ONEDNN_", "DNNL_", "OPENBLAS_")
@@ -52,7 +52,7 @@ def surroundings(kernel: Kernel) -> bytes:
     ------
     UnknownContentError, UnknownSourceError : a kernel that cannot be named.
     """
-    return content_digest([_machine(), kernel])
+    return content_digest([machine(), kernel])
 
 
 def chunk_key(chunk: Chunk, around: bytes, arrays: ArrayDigests) -> bytes:
@@ -114,7 +114,7 @@ def _shape(tensor: torch.Tensor | None) -> tuple[str, tuple[int, ...]] | None:
     return None if tensor is None else (str(tensor.dtype), tuple(tensor.shape))
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     """Return what decides the bits of an arithmetic besides the program."""
     return {
         "python": tuple(sys.version_info[:2]),

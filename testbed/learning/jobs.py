@@ -50,7 +50,6 @@ CHUNK: Final = Schema.of(
     "Jobs that were computed in one go.",
     time_s=("float", "simulated time of the read that caused it [s]"),
     kernel=("str", "the kernel of the run"),
-    placement=("str", "where it was computed"),
     family=("str", "task, purpose, arithmetic, batch width and proximal weight if there is one"),
     num_jobs=("int", "jobs in the chunk"),
     num_lanes=("int", "jobs and padding"),
@@ -74,13 +73,23 @@ class NonFiniteUpdateError(RunFailure):
 
 
 class Placement(Protocol):
-    """Where chunks are computed."""
+    """Where chunks are computed; it changes no bit of what they return.
+
+    `reason` : where that is, or why there, for `meta.json`.
+    """
 
     @property
     def kind(self) -> str: ...
 
+    @property
+    def reason(self) -> str: ...
+
     def run(self, chunks: Sequence[Chunk]) -> Iterable[list[Output]]:
         """Return the outputs of each chunk, in order."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything that it holds for the run; it may be used again."""
         ...
 
 
@@ -188,11 +197,11 @@ class Jobs:
             del self._outstanding[handle._number]
         jobs = [handle._job for handle in handles if handle._job is not None]
         chunks = form_chunks(jobs, self.kernel)
-        now_s, kernel, placement = self._clock(), self.kernel.kind, self.placement.kind
+        now_s, kernel = self._clock(), self.kernel.kind
         for chunk, outputs in zip(chunks, self.placement.run(chunks), strict=True):
             family = chunk.family
             num_jobs = len(chunk.jobs)
-            self._record_chunk(now_s, kernel, placement, family.name, num_jobs, chunk.num_lanes, family.reason)
+            self._record_chunk(now_s, kernel, family.name, num_jobs, chunk.num_lanes, family.reason)
             for position, output in zip(chunk.positions, outputs, strict=True):
                 handles[position]._fulfil(output)
 

@@ -1,7 +1,8 @@
 """The contracts of every kernel and placement: the reference's result, whatever else is computed beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -136,9 +137,26 @@ def kernel(request: pytest.FixtureRequest) -> Any:
     return request.param.build()
 
 
-@pytest.fixture(scope="module", params=examples("placement"), ids=str)
+@cache
+def placement_of(example: str) -> Any:
+    """Return a placement; one for all tests, because to start its workers takes seconds."""
+    (found,) = (placement for placement in examples("placement") if str(placement) == example)
+    if found.name == "ray":
+        pytest.importorskip("ray", reason="the extra ray is not installed")
+    return found.build()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def placements_are_closed() -> Iterator[None]:
+    yield
+    for example in examples("placement"):
+        if example.name != "ray" or find_spec("ray"):
+            placement_of(str(example)).close()
+
+
+@pytest.fixture(params=examples("placement"), ids=str)
 def placement(request: pytest.FixtureRequest) -> Any:
-    return request.param.build()
+    return placement_of(str(request.param))
 
 
 def compute(kernel: Kernel, jobs: Sequence[Job]) -> list[Any]:
@@ -149,9 +167,11 @@ def compute(kernel: Kernel, jobs: Sequence[Job]) -> list[Any]:
     return outputs
 
 
-def bytes_of(outputs: list[Any]) -> list[tuple[Any, ...]]:
+def bytes_of(outputs: list[Any]) -> list[tuple[Any, ...] | None]:
     return [
-        tuple(cell.tobytes() if isinstance(cell, np.ndarray) else cell for cell in vars(output).values())
+        None
+        if output is None  # of a kernel that evaluates nothing
+        else tuple(cell.tobytes() if isinstance(cell, np.ndarray) else cell for cell in vars(output).values())
         for output in outputs
     ]
 
@@ -302,12 +322,32 @@ def test_an_evaluation_is_that_of_the_reference_or_none_at_all(kernel: Kernel, j
         assert output.num_samples.sum() == jobs[0].task.test_labels.numel()
 
 
-def test_a_placement_returns_the_outputs_of_every_chunk_in_order_and_decides_nothing_about_them(
-    placement: Placement, kernel: Kernel, jobs: list[TrainingJob]
-) -> None:
-    chunks = form_chunks(jobs, kernel)
+def check_placement(placement: Placement, jobs: Sequence[Job], kernel: Kernel) -> None:
+    # Twice the jobs, for a placement may keep a lone chunk to itself.
+    chunks = form_chunks(jobs, kernel) + form_chunks(jobs[::-1], kernel)
     placed = list(placement.run(chunks))
     assert [len(outputs) for outputs in placed] == [len(chunk.jobs) for chunk in chunks]
     for outputs, chunk in zip(placed, chunks, strict=True):
         assert bytes_of(outputs) == bytes_of(chunk.compute())
     assert list(placement.run([])) == []
+    assert placement.reason
+
+
+def test_a_placement_returns_the_outputs_of_every_chunk_in_order_and_decides_nothing_about_them(
+    placement: Placement, kernel: Kernel, jobs: list[TrainingJob]
+) -> None:
+    versions = [EvaluationJob(task=job.task, version=k, parameters=job.parameters) for k, job in enumerate(jobs[:2])]
+    some = EvaluationJob(task=jobs[0].task, version=2, parameters=jobs[2].parameters, samples=np.arange(5, 40))
+    check_placement(placement, [*jobs, *versions, some], kernel)
+
+
+def test_a_placement_decides_nothing_about_jobs_with_a_state_and_gradients(
+    placement: Placement, kernel: Kernel, stateful: list[TrainingJob | GradientJob]
+) -> None:
+    check_placement(placement, stateful, kernel)
+
+
+def test_a_placement_decides_nothing_about_jobs_of_graphs(
+    placement: Placement, kernel: Kernel, graph_jobs: list[TrainingJob | EvaluationJob]
+) -> None:
+    check_placement(placement, graph_jobs, kernel)

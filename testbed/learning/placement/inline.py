@@ -13,7 +13,15 @@ class InlinePlacement(Part):
 
     kind: str = "inline"
 
+    @property
+    def reason(self) -> str:
+        """That nothing is started."""
+        return "in the process of the run"
+
     def run(self, chunks: Sequence[Chunk]) -> Iterator[list[Output]]:
         """Yield the outputs of each chunk, in order."""
         for chunk in chunks:
             yield chunk.compute()
+
+    def close(self) -> None:
+        """Do nothing: nothing is held."""

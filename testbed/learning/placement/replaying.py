@@ -56,7 +56,7 @@ class ReplayingPlacement:
 
     Parameters
     ----------
-    placement : where missing chunks are computed; its name stands in the records.
+    placement : where missing chunks are computed; its name stands in the record.
     store : the stored outputs.
     kernel : the kernel of the run, a part of every key.
     flop_of : returns what a job costs [FLOP].
@@ -87,6 +87,11 @@ class ReplayingPlacement:
         """The name of the placement that computes: a record does not tell what was replayed."""
         return self.placement.kind
 
+    @property
+    def reason(self) -> str:
+        """What the placement that computes says of itself."""
+        return self.placement.reason
+
     def run(self, chunks: Sequence[Chunk]) -> Iterator[list[Output]]:
         """Yield the outputs of each chunk, in order."""
         flop = [sum(map(self.flop_of, chunk.jobs)) for chunk in chunks]
@@ -105,6 +110,10 @@ class ReplayingPlacement:
                 yield outputs
         finally:
             self._hand_over()
+
+    def close(self) -> None:
+        """Close the placement that computes; the store is closed by who opened it."""
+        self.placement.close()
 
     def _keys(self, chunks: Sequence[Chunk], flop: Sequence[float]) -> list[bytes | None]:
         """Return the key of each chunk; None for one that is not worth it, or that cannot be named."""

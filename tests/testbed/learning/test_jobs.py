@@ -58,7 +58,7 @@ def test_submitting_computes_nothing_and_the_first_read_computes_all(world: Worl
     assert all(handle.is_computed for handle in handles)
     (row,) = world.rows("chunk")
     assert (row["time_s"], row["num_jobs"], row["num_lanes"]) == (12.5, 6, 6)
-    assert (row["kernel"], row["placement"], row["family"]) == ("batched", "inline", "blobs/train/dense/10")
+    assert (row["kernel"], row["family"]) == ("batched", "blobs/train/dense/10")
     assert row["reason"]
 
 
