@@ -169,9 +169,10 @@ def test_bytes_are_those_of_the_table(kind: str, extra_bytes: int, access: str) 
     assert down == pytest.approx([payload] * 30)
 
 
-def test_a_broadcast_carries_one_model_a_cluster() -> None:
+@every_kind
+def test_a_broadcast_carries_one_model_a_cluster(kind: str) -> None:
     downlink = {"kind": "broadcast", "bandwidth_hz": "10 MHz", "power_w": 1.0, "noise_psd_w_per_hz": 2e-9}
-    experiment = graph_experiment("gcfl", EAGER["gcfl"], channel__downlink=downlink)
+    experiment = graph_experiment(kind, EAGER[kind], channel__downlink=downlink)
     experiment.run()
     payload = 32 * experiment.workload.num_entries
     sent = [row["bits"] / payload for row in rows(experiment, "transfer", channel="broadcast")]
