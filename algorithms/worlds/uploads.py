@@ -100,18 +100,18 @@ class Uploads(Participation):
         return estimate
 
     def upload(self, turn: RoundTurn, access: Literal["tdma", "ofdma"], extra_bits: float = 0.0) -> Process:
-        """Let the turn's clients upload their models digitally; return those that arrived.
+        """Let the turn's clients upload their models digitally; return those that arrived, `(num_entries,)` each.
 
         `access` : one after another (tdma), or side by side in equal shares of the band (ofdma).
         `extra_bits` : what goes with each model [bit].
-        Returns `(num_delivered, num_entries)`; `turn.delivered` says whose they are.
+        `turn.delivered` says whose they are. They are what the clients hold, not copies of it, and read-only.
         """
         learnt = turn.models
         arrived = yield from self._send_digitally(turn, access, extra_bits)
-        return learnt[arrived]
+        return [model for model, there in zip(learnt, arrived, strict=True) if there]
 
     def _send_digitally(self, turn: RoundTurn, access: Literal["tdma", "ofdma"], extra_bits: float = 0.0) -> Process:
-        """Send, note what was delivered and return whose upload arrived, `(num_clients,)` of bool; reads no value."""
+        """Send, note what was delivered and return whether each upload arrived, a list of bool; reads no value."""
         assert turn.mac_turn is not None
         bits = self.payload_bits + extra_bits
         if access == "ofdma":
@@ -129,7 +129,7 @@ class Uploads(Participation):
         arrived = [upload.delivered for upload in uploads]
         turn.delivered = [client for client, there in zip(turn.clients, arrived, strict=True) if there]
         self._left_out(turn.base.group, set(turn.clients) - set(turn.delivered), "undelivered")
-        return np.array(arrived)
+        return arrived
 
     def await_server(self, alone: Group, event: simpy.Event, cause_id: int) -> Process:
         """Let the one member of `alone` wait for something the server does, its upload `cause_id` being over."""
