@@ -38,12 +38,13 @@ class Uploads(Participation):
             return RoundTurn(base, ())
         mac_turn = yield from self.cell.take_turn(f"group-{base.group.index}", results.cause_id)
         now_s = self.simulation.now_s
-        here = tuple(member for member in results.trained if self._is_here(member.client))
+        clients = set(self._those_here([member.client for member in results.trained]))
+        here = tuple(member for member in results.trained if member.client in clients)
         for member in results.trained:
             if now_s > member.ready_s:
                 entity = f"device-{member.client}"
                 self.simulation.records.span(entity, "wait", member.ready_s, now_s, member.span_id)
-        absent = {m.client for m in results.trained} - {m.client for m in here}
+        absent = {member.client for member in results.trained} - clients
         self._left_out(base.group, absent, "absent-at-transmission")
         if not here:
             mac_turn.close()

@@ -45,7 +45,7 @@ class LentMemory:
         """Return a vector (num_entries,) float32 with anything in it, writeable, on a border of 64 bytes."""
         # PyTorch's own memory, because it is aligned: the bits of a product can depend on that.
         memory = self._free.pop() if self._free else torch.empty(self.num_entries).numpy()
-        lent = np.frombuffer(memoryview(memory), dtype=np.float32)
+        lent = np.frombuffer(memory.data, dtype=np.float32)
         loan = lent.base  # all that looks at this memory keeps it alive
         number = id(loan)
 
