@@ -14,7 +14,8 @@ from testbed.layout import FloatArray
 
 __all__ = ["Mixed", "mixed"]
 
-_BLOCK: Final = 16384
+# Below the size from which the system provides memory page by page.
+_BLOCK: Final = 8192
 
 
 class Mixed(NamedTuple):
@@ -38,13 +39,18 @@ def mixed(current: FloatArray, arrived: FloatArray, base: FloatArray, weight: fl
     vector = np.empty(len(current), dtype=np.float32)
     progress = pull_back = 0.0
     is_stale = base is not current  # else nothing is pulled back
+    rooms = np.empty((4, min(_BLOCK, len(current))))
     for start in range(0, len(current), _BLOCK):
         part = slice(start, start + _BLOCK)
-        before, new, old = (np.asarray(v[part], dtype=np.float64) for v in (current, arrived, base))
-        gained = new - old
-        progress += float(gained @ gained)
+        before, new, old, moved = rooms[:, : len(current[part])]
+        before[:], new[:], old[:] = current[part], arrived[part], base[part]
+        np.subtract(new, old, out=moved)
+        progress += float(moved @ moved)
         if is_stale:
-            lost = before - old
-            pull_back += float(lost @ lost)
-        vector[part] = (1.0 - weight) * before + weight * new
+            np.subtract(before, old, out=moved)
+            pull_back += float(moved @ moved)
+        before *= 1.0 - weight
+        new *= weight
+        before += new
+        vector[part] = before
     return Mixed(vector, weight * math.sqrt(progress), weight * math.sqrt(pull_back))

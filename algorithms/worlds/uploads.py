@@ -69,10 +69,11 @@ class Uploads(Participation):
             self._releases.follow(group, turn.mac_turn.catch_up())
             return np.zeros(signals.shape[1])
         sender = f"group-{group.index}"
+        sent = signals if len(active) == len(signals) else signals[active]  # signals of many clients are large
         reception = yield from self.cell.superpose(
             turn.mac_turn,
             clients,
-            signals[active],
+            sent,
             plan.gains[active],
             sender,
             group=turn.clients,
@@ -80,12 +81,12 @@ class Uploads(Participation):
         )
         turn.delivered, turn.span_id = clients, reception.span_id
         turn.energies_j = dict(zip(clients, reception.energies_j.tolist(), strict=True))
-        turn.norms = dict(zip(clients, np.linalg.norm(signals[active], axis=1).tolist(), strict=True))
+        turn.norms = dict(zip(clients, np.linalg.norm(sent, axis=1).tolist(), strict=True))
         self._releases.follow(group, turn.span_id)
         estimate = plan.receive_scale * reception.received
         weights = group.weights(clients)
-        error = aggregation_error(reception.received, plan.receive_scale, weights, signals[active])
-        wanted_energy = float(np.sum((weights @ signals[active]) ** 2))
+        error = aggregation_error(reception.received, plan.receive_scale, weights, sent)
+        wanted_energy = float(np.sum((weights @ sent) ** 2))
         alignment = plan.receive_scale * float(plan.gains[active] @ reception.per_gain)
         self._record_aggregation(
             reception.span_id,
