@@ -60,15 +60,15 @@ def stack(*widths: int, bias: bool = True) -> Callable[[], nn.Module]:
 
 
 def convolutions(*, bias: bool = True) -> nn.Module:
-    """Two convolutions of images 1x9x9: pooled with a rest, rectified after it, strided; then a hidden layer."""
+    """Two convolutions of images 1x9x9: pooled with a rest, strided and not rectified, of one point; then a hidden layer."""
     return nn.Sequential(
         nn.Conv2d(1, 5, 3, padding=(1, 2), bias=bias),  # (n, 5, 9, 11)
         nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)),  # (n, 5, 4, 5)
         nn.Conv2d(5, 6, (2, 3), stride=(1, 2), bias=bias),  # (n, 6, 3, 2)
         nn.MaxPool2d(2),  # (n, 6, 1, 1)
         nn.Identity(),
-        nn.ReLU(),
         nn.Conv2d(6, 7, 1, bias=bias),
+        nn.ReLU(),
         nn.Flatten(),
         nn.Linear(7, 12, bias=bias),
         nn.ReLU(),
