@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import cached_property, partial
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,9 @@ from testbed.streams import Purpose
 
 __all__ = ["BlockFading", "Direction", "coherence_block"]
 
-# Blocks kept at once: concurrent transmissions look at the same few blocks again and again.
-_NUM_CACHED_BLOCKS = 8
+# Fades kept at once: concurrent transmissions look at the same blocks, one device after another at all of its own.
+_CACHE_BYTES: Final = 2**24
+_FEWEST_CACHED_BLOCKS: Final = 8
 
 
 class Direction(IntEnum):
@@ -80,6 +82,7 @@ class BlockFading:
         # One object for good: laws with a memory know by it which fades they have drawn already.
         self._block_stream: BlockStream = partial(_stream_of_block, streams, address)
         self._blocks: dict[int, ComplexArray] = {}
+        self._most_blocks = max(_FEWEST_CACHED_BLOCKS, _CACHE_BYTES // (16 * num_devices))
 
     @cached_property
     def path_gains(self) -> npt.NDArray[np.float64]:
@@ -89,7 +92,7 @@ class BlockFading:
     def in_block(self, block: int) -> ComplexArray:
         """Return the channels in a block, (num_devices,) complex, read-only."""
         if block not in self._blocks:
-            if len(self._blocks) >= _NUM_CACHED_BLOCKS:
+            if len(self._blocks) >= self._most_blocks:
                 self._blocks.pop(next(iter(self._blocks)))
             fades = self._fading.coefficients(block, self.num_devices, self._block_stream)
             channels = np.sqrt(self.path_gains) * fades

@@ -1,5 +1,8 @@
 """The weighted mean of vectors, guarded."""
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -7,13 +10,20 @@ from testbed.layout import FloatArray
 
 __all__ = ["weighted_mean"]
 
+# Entries of all vectors together that are taken up at once: in float64 they stay in the processor's cache.
+_BLOCK: Final = 2**19
 
-def weighted_mean(vectors: FloatArray, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+
+def weighted_mean(
+    vectors: Sequence[FloatArray] | FloatArray, weights: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """Return sum_i a_i v_i / sum_i a_i, accumulated in float64 in the given order.
+
+    It goes through the vectors piece by piece, so that models of many clients are never held in float64 as a whole.
 
     Parameters
     ----------
-    vectors : (num_vectors, num_entries).
+    vectors : num_vectors vectors (num_entries,).
     weights : (num_vectors,), not negative, not all zero.
 
     Raises
@@ -27,6 +37,16 @@ def weighted_mean(vectors: FloatArray, weights: npt.NDArray[np.float64]) -> npt.
         raise ValueError(f"need one weight per vector and at least one vector, got {len(vectors)} and {len(weights)}")
     if (weights < 0).any() or weights.sum() <= 0:
         raise ValueError(f"weights must be at least 0 and not all 0, got {weights}")
-    if not np.isfinite(vectors).all():
+    shares, mean = weights / weights.sum(), np.empty(len(vectors[0]))
+    width = max(1, _BLOCK // len(vectors))
+    block = np.empty(len(vectors) * min(width, len(mean)))
+    with np.errstate(invalid="ignore"):
+        for start in range(0, len(mean), width):
+            piece = mean[start : start + width]
+            rows = block[: len(vectors) * len(piece)]
+            np.concatenate([vector[start : start + width] for vector in vectors], out=rows)
+            np.matmul(shares, rows.reshape(len(vectors), -1), out=piece)
+    # A weight of zero hides nothing: zero times infinity is not a number.
+    if not np.isfinite(mean).all():
         raise ValueError("a vector to be averaged has an entry that is not finite")
-    return np.asarray((weights / weights.sum()) @ vectors.astype(np.float64))
+    return mean

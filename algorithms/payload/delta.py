@@ -6,6 +6,8 @@ With noise the norm bound W is that of the updates, and a shrinking receiver shr
 parameters.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from testbed.layout import FloatArray
@@ -19,9 +21,11 @@ class DeltaPayload(Part):
 
     kind: str = "delta"
 
-    def encode(self, models: FloatArray, base: FloatArray) -> FloatArray:
+    def encode(self, models: Sequence[FloatArray] | FloatArray, base: FloatArray) -> FloatArray:
         """Return the updates `models - base`, (num_members, num_entries) in float64."""
-        return np.asarray(models, dtype=np.float64) - np.asarray(base, dtype=np.float64)
+        signals = np.array(models, dtype=np.float64)
+        signals -= base
+        return signals
 
     def decode(self, estimate: FloatArray, base: FloatArray) -> FloatArray:
         """Return the group model `base + estimate`, (num_entries,) in float64."""

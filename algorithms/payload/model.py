@@ -4,6 +4,7 @@ A receiver that shrinks (MMSE) multiplies the group model by SNR / (1 + SNR), so
 decay towards zero with every aggregation. `delta.py` has the alternative.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -21,8 +22,8 @@ class Payload(Protocol):
     decode(sum_i a_i encode(models, base)_i, base) = sum_i a_i models_i.
     """
 
-    def encode(self, models: FloatArray, base: FloatArray) -> FloatArray:
-        """Return the signals of `models : (num_members, num_entries)`, which were trained from `base`."""
+    def encode(self, models: Sequence[FloatArray] | FloatArray, base: FloatArray) -> FloatArray:
+        """Return the signals (num_members, num_entries) of models (num_entries,), which were trained from `base`."""
         ...
 
     def decode(self, estimate: FloatArray, base: FloatArray) -> FloatArray:
@@ -35,8 +36,8 @@ class ModelPayload(Part):
 
     kind: str = "model"
 
-    def encode(self, models: FloatArray, base: FloatArray) -> FloatArray:
-        """Return `models : (num_members, num_entries)` in float64; `base` plays no part."""
+    def encode(self, models: Sequence[FloatArray] | FloatArray, base: FloatArray) -> FloatArray:
+        """Return the models, (num_members, num_entries) in float64; `base` plays no part."""
         return np.array(models, dtype=np.float64)
 
     def decode(self, estimate: FloatArray, base: FloatArray) -> FloatArray:

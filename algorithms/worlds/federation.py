@@ -143,7 +143,7 @@ class Federation(Uploads, LocalWork):
         `extra_bits` : what goes with what a member starts from [bit].
         """
         cause_id: int = yield from self._wait_for_somebody(group)
-        present = tuple(c for c in group.members if self._is_here(c))
+        present = self._those_here(group.members)
         self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
         asked = present if choose is None else tuple(choose(present))
         if not asked or len(set(asked)) != len(asked) or not set(asked) <= set(present):
@@ -161,7 +161,7 @@ class Federation(Uploads, LocalWork):
     def stay_apart(self, group: Group) -> Process:
         """Return the `Base` of a round for which nothing is sent: members who are there go on with their own models."""
         cause_id: int = yield from self._wait_for_somebody(group)
-        present = tuple(client for client in group.members if self._is_here(client))
+        present = self._those_here(group.members)
         self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
         own = {client: self.server.models.get(client, self.server.vector) for client in present}
         arrivals = dict.fromkeys(present, cause_id)
@@ -228,7 +228,7 @@ class Federation(Uploads, LocalWork):
 
     def _wait_for_somebody(self, group: Group) -> Process:
         cause_id, start_s = self._releases.next_cause(group), self.simulation.now_s
-        while not any(self._is_here(client) for client in group.members):
+        while not self._those_here(group.members):
             now_s = self.simulation.now_s
             returns_s = min(self.absences.next_change_s(client, now_s) for client in group.members)
             yield self.simulation.env.timeout(returns_s - now_s)

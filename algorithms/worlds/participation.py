@@ -1,6 +1,6 @@
 """Who is there and who was left out: what every verb of a federation asks and records."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from algorithms.worlds.group import Group
 from algorithms.worlds.release import Releases
@@ -24,8 +24,8 @@ class Participation:
         """Let the span `span_id`, which ended now, be the last of the group's round: it releases the next."""
         self._releases.follow(group, span_id)
 
-    def _is_here(self, client: int) -> bool:
-        return self.absences.is_available(client, self.simulation.now_s)
+    def _those_here(self, clients: Sequence[int]) -> tuple[int, ...]:
+        return self.absences.present(clients, self.simulation.now_s)
 
     def _left_out(self, group: Group, clients: Iterable[int], status: str, time_s: float | None = None) -> None:
         when_s = self.simulation.now_s if time_s is None else time_s

@@ -132,9 +132,9 @@ class RoundTurn:
         return self.base.group.weights(self.clients)
 
     @property
-    def models(self) -> npt.NDArray[np.float32]:
-        """What the clients learnt, `(num_clients, num_entries)`. Reading computes every outstanding job."""
-        return np.stack([member.parameters for member in self.trained])
+    def models(self) -> list[_Vector]:
+        """What each of the clients learnt, `(num_entries,)`, read-only. Reading computes every outstanding job."""
+        return [member.parameters for member in self.trained]
 
     def __enter__(self) -> "RoundTurn":
         return self

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from algorithms.aggregation.mixing import mixed
 from algorithms.aggregation.weighted_mean import weighted_mean
 from algorithms.worlds.group import Group
 from algorithms.worlds.round import Arrival, RoundTurn
@@ -64,7 +65,7 @@ class Server:
             rounded.setdefault(id(model), model.astype(np.float32))
         self.models |= {client: rounded[id(model)] for client, model in models.items()}
         group, before = turn.base.group, self.vector.astype(np.float64)
-        own = np.stack([self.models.get(client, self.vector) for client in group.members])
+        own = [self.models.get(client, self.vector) for client in group.members]
         mean = weighted_mean(own, group.weights(group.members))
         self._advance(
             mean,
@@ -93,16 +94,15 @@ class Server:
         """
         if not 0.0 < weight <= 1.0:
             raise ValueError(f"mixing weight must be in (0, 1], got {weight}")
-        before = self.vector.astype(np.float64)
-        base = turn.base.vector.astype(np.float64)
+        vector, progress_norm, pull_back_norm = mixed(self.vector, group_model, turn.base.vector, weight)
         self._advance(
-            (1.0 - weight) * before + weight * group_model,
+            vector,
             turn.base.group,
             turn.base.version,
             len(turn.delivered),
             weight,
-            weight * float(np.linalg.norm(group_model - base)),
-            weight * float(np.linalg.norm(before - base)),
+            progress_norm,
+            pull_back_norm,
             turn.span_id,
             self._simulation.now_s,
         )
@@ -118,7 +118,7 @@ class Server:
         arrivals = sorted(arrivals, key=lambda arrival: arrival.client)
         clients = [arrival.client for arrival in arrivals]
         shares, total = np.array([group.share_of([client]) for client in clients]), group.share_of(clients)
-        mean = weighted_mean(np.stack([arrival.model for arrival in arrivals]), shares)
+        mean = weighted_mean([arrival.model for arrival in arrivals], shares)
         before = self.vector.astype(np.float64)
         pulled = np.stack([before - arrival.base.vector for arrival in arrivals])
         self._advance(
@@ -168,7 +168,7 @@ class Server:
 
     def _advance(
         self,
-        vector: npt.NDArray[np.float64],
+        vector: FloatArray,
         group: Group,
         base_version: int,
         num_active: int,
@@ -179,7 +179,7 @@ class Server:
         delivered_s: float,
     ) -> None:
         staleness = self.version - base_version
-        self.vector = vector.astype(np.float32)
+        self.vector = vector.astype(np.float32, copy=False)
         self.version += 1
         self._made_by, self._made_s = span_id, self._simulation.now_s
         if delivered_s < self._made_s:  # the server had hoped for more

@@ -38,12 +38,13 @@ class Uploads(Participation):
             return RoundTurn(base, ())
         mac_turn = yield from self.cell.take_turn(f"group-{base.group.index}", results.cause_id)
         now_s = self.simulation.now_s
-        here = tuple(member for member in results.trained if self._is_here(member.client))
+        clients = set(self._those_here([member.client for member in results.trained]))
+        here = tuple(member for member in results.trained if member.client in clients)
         for member in results.trained:
             if now_s > member.ready_s:
                 entity = f"device-{member.client}"
                 self.simulation.records.span(entity, "wait", member.ready_s, now_s, member.span_id)
-        absent = {m.client for m in results.trained} - {m.client for m in here}
+        absent = {member.client for member in results.trained} - clients
         self._left_out(base.group, absent, "absent-at-transmission")
         if not here:
             mac_turn.close()
@@ -68,10 +69,11 @@ class Uploads(Participation):
             self._releases.follow(group, turn.mac_turn.catch_up())
             return np.zeros(signals.shape[1])
         sender = f"group-{group.index}"
+        sent = signals if len(active) == len(signals) else signals[active]  # signals of many clients are large
         reception = yield from self.cell.superpose(
             turn.mac_turn,
             clients,
-            signals[active],
+            sent,
             plan.gains[active],
             sender,
             group=turn.clients,
@@ -79,12 +81,12 @@ class Uploads(Participation):
         )
         turn.delivered, turn.span_id = clients, reception.span_id
         turn.energies_j = dict(zip(clients, reception.energies_j.tolist(), strict=True))
-        turn.norms = dict(zip(clients, np.linalg.norm(signals[active], axis=1).tolist(), strict=True))
+        turn.norms = dict(zip(clients, np.linalg.norm(sent, axis=1).tolist(), strict=True))
         self._releases.follow(group, turn.span_id)
         estimate = plan.receive_scale * reception.received
         weights = group.weights(clients)
-        error = aggregation_error(reception.received, plan.receive_scale, weights, signals[active])
-        wanted_energy = float(np.sum((weights @ signals[active]) ** 2))
+        error = aggregation_error(reception.received, plan.receive_scale, weights, sent)
+        wanted_energy = float(np.sum((weights @ sent) ** 2))
         alignment = plan.receive_scale * float(plan.gains[active] @ reception.per_gain)
         self._record_aggregation(
             reception.span_id,
@@ -100,18 +102,18 @@ class Uploads(Participation):
         return estimate
 
     def upload(self, turn: RoundTurn, access: Literal["tdma", "ofdma"], extra_bits: float = 0.0) -> Process:
-        """Let the turn's clients upload their models digitally; return those that arrived.
+        """Let the turn's clients upload their models digitally; return those that arrived, `(num_entries,)` each.
 
         `access` : one after another (tdma), or side by side in equal shares of the band (ofdma).
         `extra_bits` : what goes with each model [bit].
-        Returns `(num_delivered, num_entries)`; `turn.delivered` says whose they are.
+        `turn.delivered` says whose they are. They are what the clients hold, not copies of it, and read-only.
         """
         learnt = turn.models
         arrived = yield from self._send_digitally(turn, access, extra_bits)
-        return learnt[arrived]
+        return [model for model, there in zip(learnt, arrived, strict=True) if there]
 
     def _send_digitally(self, turn: RoundTurn, access: Literal["tdma", "ofdma"], extra_bits: float = 0.0) -> Process:
-        """Send, note what was delivered and return whose upload arrived, `(num_clients,)` of bool; reads no value."""
+        """Send, note what was delivered and return whether each upload arrived, a list of bool; reads no value."""
         assert turn.mac_turn is not None
         bits = self.payload_bits + extra_bits
         if access == "ofdma":
@@ -129,7 +131,7 @@ class Uploads(Participation):
         arrived = [upload.delivered for upload in uploads]
         turn.delivered = [client for client, there in zip(turn.clients, arrived, strict=True) if there]
         self._left_out(turn.base.group, set(turn.clients) - set(turn.delivered), "undelivered")
-        return np.array(arrived)
+        return arrived
 
     def await_server(self, alone: Group, event: simpy.Event, cause_id: int) -> Process:
         """Let the one member of `alone` wait for something the server does, its upload `cause_id` being over."""

@@ -63,5 +63,6 @@ class CflOracle(Part):
             domains = clusters[turn.delivered]
             for domain in np.unique(domains).tolist():
                 rows = np.flatnonzero(domains == domain)
-                means[domain] = weighted_mean(models[rows], group.weights([turn.delivered[row] for row in rows]))
+                weights = group.weights([turn.delivered[row] for row in rows])
+                means[domain] = weighted_mean([models[row] for row in rows], weights)
             fed.server.assign(turn, {client: means[clusters[client]] for client in group.members})

@@ -109,7 +109,7 @@ class FedGCF(Part):
                 continue
             flop = 2.0 * len(models) ** 2 * fed.workload.num_entries  # cosines of all pairs
             turn.span_id = yield from fed.compute_at_server(group, flop, server_flop_per_s, turn.span_id)
-            received = self._received(base, turn, models, clustering)
+            received = self._received(base, turn, np.stack(models), clustering)
             # (SELECTION, round) is the luck of who is asked
             fused = server.take_in(received, stream(Purpose.SELECTION, server.num_rounds, 0))
             of_cluster = list(fused.models)  # one array a cluster: clients who share it are sent it together

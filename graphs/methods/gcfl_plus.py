@@ -11,7 +11,7 @@ is exchanged; with `norms = "update"`, its variant, that of dW_i. Cost: 4 bytes 
 is FedAvg, bit by bit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -70,7 +70,7 @@ class GcflPlus(SplitConditions):
                             sequences.append(client, norm)
                         clusters.end_round(turn, models, partial(self._split, sequences))
 
-    def _norms_of(self, turn: RoundTurn, models: FloatArray) -> Mapping[int, float]:
+    def _norms_of(self, turn: RoundTurn, models: Sequence[FloatArray]) -> Mapping[int, float]:
         """Return what each client that was heard reports."""
         if self.norms == "gradient":
             return {member.client: member.gradient_norm for member in turn.trained if member.client in turn.delivered}

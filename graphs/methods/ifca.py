@@ -66,7 +66,7 @@ class Ifca(Part):
                     uploads = yield from fed.upload(turn, self.access, extra_bits=CHOICE_BITS)
                     if turn.delivered:
                         chosen = _choices(turn)
-                        models = _average(models, uploads, group, chosen)
+                        models = _average(models, np.stack(uploads), group, chosen)
                         taken |= chosen
                         own = list(models)
                         fed.server.assign(turn, {client: own[model] for client, model in taken.items()})

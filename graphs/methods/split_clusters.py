@@ -10,7 +10,7 @@ Our choice, where clients may be absent: a cluster of which an update is missing
 cut would not say where the missing member belongs; one of which nobody delivered keeps its model.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -43,13 +43,13 @@ class SplitClusters:
         self._record_member = fed.simulation.records.open(SPLIT_MEMBERSHIP)
         self._note_members(0, fed.server.version)
 
-    def end_round(self, turn: RoundTurn, models: FloatArray, rule: SplitRule) -> None:
+    def end_round(self, turn: RoundTurn, models: Sequence[FloatArray], rule: SplitRule) -> None:
         """Split clusters by `rule` and give every cluster its new model, as a version.
 
         Parameters
         ----------
         turn : the round, in which somebody delivered.
-        models : (num_delivered, num_entries), in the order of `turn.delivered`.
+        models : num_delivered of (num_entries,), in the order of `turn.delivered`.
         rule : asked for every cluster of which all members delivered, in the order of their numbers.
         """
         self._round += 1
@@ -82,7 +82,7 @@ class SplitClusters:
         for members in self.clusters:
             there = [client for client in members if client in arrived]
             if there:
-                mean = weighted_mean(np.stack([arrived[c] for c in there]), self._group.weights(there))
+                mean = weighted_mean([arrived[c] for c in there], self._group.weights(there))
                 yield from ((client, mean) for client in members)
 
     def _note_members(self, cluster: int, version: int) -> None:

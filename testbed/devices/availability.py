@@ -165,6 +165,18 @@ class Absences:
             return False
         return bool(self._mask(self._block(time_s))[device])
 
+    def present(self, devices: Sequence[int], time_s: float) -> tuple[int, ...]:
+        """Return those of `devices` who are there at a time, in their order."""
+        mask = self._mask(self._block(time_s))
+        if not self._known and mask.all():
+            return tuple(devices)
+        there = mask[np.asarray(devices, dtype=np.intp)].tolist()
+        return tuple(
+            device
+            for device, is_there in zip(devices, there, strict=True)
+            if is_there and not _covers(self._known.get(device, ()), time_s)
+        )
+
     def next_change_s(self, device: int, time_s: float, until_s: float = math.inf) -> float:
         """Return when a device next comes or goes after a time [s]; infinity if never.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-__all__ = ["LinearLayer", "linear_layers"]
+__all__ = ["LinearLayer", "is_modified", "layers_in_order", "linear_layers", "linear_layers_of"]
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,12 @@ def linear_layers(module: nn.Module) -> tuple[LinearLayer, ...]:
     """
     if type(module) is not nn.Sequential:
         return ()
-    leaves = list(_leaves(module, ""))
-    if _is_modified(module, [leaf for _, leaf in leaves]):
-        return ()
+    leaves = list(layers_in_order(module))
+    return () if is_modified(module, [leaf for _, leaf in leaves]) else linear_layers_of(leaves)
+
+
+def linear_layers_of(leaves: Sequence[tuple[str, nn.Module]]) -> tuple[LinearLayer, ...]:
+    """Return the layers that these modules, by name, are in order; empty if they are anything else."""
     layers: list[LinearLayer] = []
     for name, leaf in leaves:
         if type(leaf) is nn.Linear:
@@ -55,8 +58,8 @@ def linear_layers(module: nn.Module) -> tuple[LinearLayer, ...]:
     return tuple(layers) if ends_in_scores else ()
 
 
-def _is_modified(module: nn.Module, leaves: Sequence[nn.Module]) -> bool:
-    """Tell whether hooks, sharing or freezing make the stack more than its layers."""
+def is_modified(module: nn.Module, leaves: Sequence[nn.Module]) -> bool:
+    """Return whether hooks, sharing or freezing make the stack more than its layers."""
     parameters = [p for leaf in leaves for p in leaf.parameters()]
     shared = len({id(p) for p in parameters}) < len(parameters)
     frozen = not all(p.requires_grad for p in parameters)
@@ -64,14 +67,14 @@ def _is_modified(module: nn.Module, leaves: Sequence[nn.Module]) -> bool:
     return shared or frozen or hooked or any(True for _ in module.buffers())
 
 
-def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
+def layers_in_order(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
     """Yield the layers of a sequence in the order in which they are applied, a repeated one every time."""
     for name, child in module._modules.items():
         if child is None:
             continue
         inner = f"{path}.{name}" if path else name
         if type(child) is nn.Sequential:
-            yield from _leaves(child, inner)
+            yield from layers_in_order(child, inner)
         else:
             yield inner, child
 

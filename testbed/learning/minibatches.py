@@ -130,20 +130,26 @@ def draw_minibatches(
     if num_samples < 1:
         raise ValueError("a client without samples cannot train")
     size = plan.width(num_samples)
+    width = padded_width(size, batch_width)
     if size == num_samples:
-        rows = [np.asarray(shard, dtype=np.int64)]
-    else:
-        num_steps = plan.num_steps(num_samples)
-        rows = []
-        while len(rows) < num_steps:
-            order = rng.permutation(shard)
-            rows += [order[first : first + size] for first in range(0, num_samples, size)]
-        del rows[num_steps:]
-    samples = np.empty((len(rows), padded_width(size, batch_width)), dtype=np.int64)
-    for padded, row in zip(samples, rows, strict=True):
-        padded[: len(row)] = row
-        padded[len(row) :] = row[0]
-    return samples, np.array([len(row) for row in rows], dtype=np.int64)
+        samples = np.full((1, width), shard[0], dtype=np.int64)
+        samples[0, :size] = shard
+        return samples, np.array([size], dtype=np.int64)
+    num_steps, (num_full, rest) = plan.num_steps(num_samples), divmod(num_samples, size)
+    steps_per_epoch = num_full + (rest > 0)
+    num_epochs = math.ceil(num_steps / steps_per_epoch)
+    samples = np.empty((num_epochs, steps_per_epoch, width), dtype=np.int64)
+    counts = np.full((num_epochs, steps_per_epoch), size, dtype=np.int64)
+    for epoch in samples:
+        order = rng.permutation(shard)
+        epoch[:num_full, :size] = order[: num_full * size].reshape(num_full, size)
+        if rest:
+            epoch[num_full, :rest] = order[-rest:]
+    samples[:, :, size:] = samples[:, :, :1]
+    if rest:
+        samples[:, num_full, rest:] = samples[:, num_full, :1]
+        counts[:, num_full] = rest
+    return samples.reshape(-1, width)[:num_steps], counts.reshape(-1)[:num_steps]
 
 
 class MinibatchSequence:

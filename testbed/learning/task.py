@@ -180,10 +180,13 @@ class LearningTask:
         # To change the mode means to visit every module, which takes as long as a forward of a small one.
         return self.model if self.model.training == training else self.model.train(training)
 
-    def unload(self) -> State:
-        """Return the state now in the template as a new vector, (num_entries,)."""
-        tensors = [tensor.detach().reshape(-1) for tensor in self._travelling.values()]
-        return np.asarray(torch.cat(tensors).numpy()) if tensors else np.empty(0, dtype=np.float32)
+    def unload(self, into: State | None = None) -> State:
+        """Return the state now in the template as a vector of its own, (num_entries,): `into`, or a new one."""
+        state = np.empty(self.layout.size, dtype=np.float32) if into is None else into
+        if len(state):
+            tensors = [tensor.detach().reshape(-1) for tensor in self._travelling.values()]
+            torch.cat(tensors, out=torch.from_numpy(state))
+        return state
 
     @cached_property
     def trained(self) -> tuple[slice, ...]:

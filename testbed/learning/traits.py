@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from testbed.errors import RequestError
+from testbed.learning.convolution_stack import ConvolutionStack, convolution_stack
 from testbed.learning.linear_stack import LinearLayer, linear_layers
 from testbed.learning.loss import class_scores, masked_mean_loss
 from testbed.learning.torch_seed import seeded
@@ -43,6 +44,7 @@ class ForwardTraits:
     unused : the trainable parameters no gradient reaches.
     vmap_complaint : why `torch.func.vmap` cannot run it; empty where it can, or where nobody would ask.
     layers : its layers if it is a plain stack of linear layers and rectifiers; empty for any other model.
+    convolutions : its layers if it is a plain stack of convolutions; None for any other model.
     saved_entries_per_sample : numbers that autograd keeps for a sample between forward and backward.
     """
 
@@ -53,6 +55,7 @@ class ForwardTraits:
     unused: tuple[str, ...]
     vmap_complaint: str
     layers: tuple[LinearLayer, ...]
+    convolutions: ConvolutionStack | None
     saved_entries_per_sample: int
 
 
@@ -100,6 +103,7 @@ def observe(module: nn.Module, inputs: Any, labels: torch.Tensor, num_classes: i
             unused=tuple(name for name, gradient in gradients.items() if gradient is None and is_array),
             vmap_complaint=_vmap_complaint(trial, inputs, labels, gradients) if tries_vmap else "",
             layers=layers,
+            convolutions=convolution_stack(module),
             saved_entries_per_sample=num_saved // len(inputs),
         )
 

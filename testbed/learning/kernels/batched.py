@@ -7,7 +7,8 @@ The choice is a rule about the model, stated here and recorded with every chunk:
 2. any other job whose optimiser has a state, windows of tokens: serial;
 3. a forward that draws, changes its buffers or mixes samples: serial;
 4. a plain stack of linear layers and rectifiers: `dense`;
-5. convolutions: serial, for vmap of a convolution is slower than one job at a time;
+5. a plain stack of convolutions: `convolution`; any other convolutions: serial, for vmap of a convolution is slower
+   than one job at a time;
 6. whatever `torch.func` can batch, of at most 80,000 entries and with matrices that keep the lanes aligned:
    `vmap`;
 7. everything else: serial.
@@ -15,6 +16,7 @@ The choice is a rule about the model, stated here and recorded with every chunk:
 
 from typing import ClassVar
 
+from testbed.learning.kernels.convolution import convolution_family
 from testbed.learning.kernels.dense import dense_family
 from testbed.learning.kernels.evaluation import evaluate
 from testbed.learning.kernels.module_lanes import evaluation_lanes_family, lanes_obstacle, module_lanes_family
@@ -49,6 +51,8 @@ class BatchedKernel(Part):
         obstacle = _obstacle(task)
         if obstacle:
             return serial_family(task, obstacle)
+        if task.traits.convolutions is not None:
+            return convolution_family(task)
         return dense_family(task, *shared) if task.traits.layers else vmap_family(task, *shared)
 
 
@@ -63,7 +67,7 @@ def _obstacle(task: LearningTask) -> str:
         return "the forward changes buffers"
     if traits.mixes_samples:
         return "the samples of a batch affect each other"
-    if traits.layers:
+    if traits.layers or traits.convolutions is not None:
         return ""
     if traits.convolves:
         return "convolutions are faster one job at a time"

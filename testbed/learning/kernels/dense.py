@@ -20,7 +20,9 @@ import numpy as np
 import torch
 
 from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, shared_by_lanes, stretches
+from testbed.learning.kernels.lent_memory import lend_state
 from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput
+from testbed.learning.kernels.workspace import workspace
 from testbed.learning.linear_stack import LinearLayer
 from testbed.learning.optimizer import OptimizerSettings
 from testbed.learning.task import LearningTask, State
@@ -62,7 +64,7 @@ def _train_lanes(chunk: Chunk) -> Sequence[Output]:
     task = chunk.family.task
     batches = LaneBatches(lanes)
     stack = _Stack(task, lanes)
-    trained = np.empty((len(lanes), task.layout.size), dtype=np.float32)
+    trained = [lend_state(task) for _ in lanes]
     losses = np.empty(0, dtype=np.float32)
     for first, stop, alive, going_on in stretches([job.num_steps for job in lanes]):
         num_lanes = max(alive, MIN_LANES)
@@ -97,22 +99,26 @@ class _Stack:
         self.bias_bases = [b.clone() if self.proximal_weight else None for b in self.biases]
 
     def _load(self, layer: LinearLayer, name: str | None, lanes: Sequence[TrainingJob]) -> torch.Tensor:
-        num_outputs = _aligned(layer.num_outputs)
-        is_weight = name == layer.weight
-        shape = (num_outputs, _aligned(layer.num_inputs)) if is_weight else (1, num_outputs)
-        tensor = torch.zeros(len(lanes), *shape)
-        if name is not None:
-            cells = tensor.numpy()
-            for lane, job in enumerate(lanes):
-                values = self.task.layout.view(job.parameters, name)
-                if is_weight:
-                    cells[lane, : layer.num_outputs, : layer.num_inputs] = values
-                else:
-                    cells[lane, 0, : layer.num_outputs] = values
+        """Return a tensor of all lanes, zero beyond what the layer has."""
+        is_weight, columns = name == layer.weight, _aligned(layer.num_outputs)
+        shape = (layer.num_outputs, layer.num_inputs) if is_weight else (1, layer.num_outputs)
+        padded = (columns, _aligned(layer.num_inputs)) if is_weight else (1, columns)
+        if name is None:
+            return torch.zeros(len(lanes), *padded)
+        tensor = workspace(self.task, name, (len(lanes), *padded))
+        cells = tensor.numpy()
+        cells[:, shape[0] :] = 0.0
+        cells[:, : shape[0], shape[1] :] = 0.0
+        values = [self.task.layout.view(job.parameters, name).reshape(shape) for job in lanes]
+        if all(job.parameters is lanes[0].parameters for job in lanes):
+            cells[:, : shape[0], : shape[1]] = values[0]
+        else:
+            for lane, own in enumerate(values):
+                cells[lane, : shape[0], : shape[1]] = own
         return tensor
 
-    def store(self, trained: State, first: int, stop: int) -> None:
-        """Write the states of lanes `first` to `stop` into rows of `trained : (num_lanes, num_entries)`."""
+    def store(self, trained: Sequence[State], first: int, stop: int) -> None:
+        """Write the states of lanes `first` to `stop` into `trained`, one (num_entries,) for each lane."""
         for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
             weights, biases = weight.numpy(), bias.numpy()
             for lane in range(first, stop):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from testbed.learning.kernels.protocol import Chunk, TrainingJob
+from testbed.learning.kernels.workspace import workspace
 from testbed.learning.task import LearningTask
 
 __all__ = ["MIN_LANES", "LaneBatches", "lanes_of", "shared_by_lanes", "stretches"]
@@ -77,10 +78,15 @@ class LaneBatches:
         return self._num_rows
 
     def gather(self, row: int, num_lanes: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return inputs (num_lanes, width, ...), labels and mask (num_lanes, width) of one step."""
+        """Return inputs (num_lanes, width, ...), labels and mask (num_lanes, width) of one step.
+
+        They are valid until the next step is gathered.
+        """
         samples = self._samples[row, :num_lanes]
         flat = samples.reshape(-1)
-        inputs = self._task.train_inputs.index_select(0, flat)
+        everything = self._task.train_inputs
+        inputs = workspace(self._task, "inputs", (len(flat), *everything.shape[1:]), everything.dtype)
+        torch.index_select(everything, 0, flat, out=inputs)
         labels = self._task.train_labels.index_select(0, flat)
         shape = samples.shape
         return inputs.view(*shape, *inputs.shape[1:]), labels.view(shape), self._masks[row, :num_lanes]

@@ -8,6 +8,7 @@ jobs by one rule, the same for all kernels (`form_chunks`).
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
@@ -58,10 +59,11 @@ def euclidean_norm(vector: State) -> float:
 
 def _distance(new: State, old: State) -> float:
     """Return the Euclidean norm of new minus old, by blocks: large temporary arrays cost more."""
-    total = 0.0
+    total, block = 0.0, np.empty(min(len(new), _BLOCK), dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # a diverged job says so when it is read
         for start in range(0, len(new), _BLOCK):
-            update = new[start : start + _BLOCK] - old[start : start + _BLOCK]
+            ours = new[start : start + _BLOCK]
+            update = np.subtract(ours, old[start : start + _BLOCK], out=block[: len(ours)])
             total += float(np.dot(update, update))
         return math.sqrt(total)
 
@@ -372,7 +374,8 @@ def form_chunks(jobs: Sequence[Job], kernel: Kernel) -> list[Chunk]:
     """Return the jobs in chunks: a function of the list and the kernel alone.
 
     Families stand in the order of their first job. Within a family jobs with more steps stand first, then
-    those submitted first; the sequence is cut after every `max_jobs`.
+    those submitted first; the sequence is cut into as few chunks of at most `max_jobs` as will do, no two of
+    which differ by more than one job, so that none is left with a few.
     """
     members: dict[Family, list[int]] = {}
     for position, job in enumerate(jobs):
@@ -380,8 +383,10 @@ def form_chunks(jobs: Sequence[Job], kernel: Kernel) -> list[Chunk]:
     chunks: list[Chunk] = []
     for family, positions in members.items():
         ordered = sorted(positions, key=lambda position: -_num_steps(jobs[position]))
-        for start in range(0, len(ordered), family.max_jobs):
-            cut = ordered[start : start + family.max_jobs]
+        num_chunks = -(-len(ordered) // family.max_jobs)
+        borders = [len(ordered) * number // num_chunks for number in range(num_chunks + 1)]
+        for start, stop in pairwise(borders):
+            cut = ordered[start:stop]
             chunks.append(Chunk(family, tuple(cut), tuple(jobs[position] for position in cut)))
     return chunks
 

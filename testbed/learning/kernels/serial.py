@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from testbed.learning.kernels.evaluation import evaluate
+from testbed.learning.kernels.lent_memory import lend_state
 from testbed.learning.kernels.protocol import (
     Chunk,
     EvaluationJob,
@@ -84,7 +85,7 @@ def _train_plainly(job: TrainingJob) -> TrainingOutput:
             if step == 0:
                 first_loss = loss.item()
             descent.step(loss)
-    return TrainingOutput.of(job, task.unload(), first_loss)
+    return TrainingOutput.of(job, task.unload(lend_state(task)), first_loss)
 
 
 class _Descent:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from testbed.errors import RunFailure
+from testbed.learning.kernels.lent_memory import lend_state
 from testbed.learning.kernels.protocol import (
     GradientJob,
     GradientOutput,
@@ -74,7 +75,7 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
         with torch.no_grad():
             for tensor, place in zip(tensors, places, strict=True):
                 tensor.copy_(place)
-    return TrainingOutput.of(job, task.unload(), first_loss, descent.state(), gradient_norm)
+    return TrainingOutput.of(job, task.unload(lend_state(task)), first_loss, descent.state(), gradient_norm)
 
 
 def gradient_of(job: GradientJob) -> GradientOutput:

@@ -14,6 +14,7 @@ import torch
 
 from testbed.learning.kernels.dense import ALIGNED_ENTRIES
 from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, shared_by_lanes, stretches
+from testbed.learning.kernels.lent_memory import lend_state
 from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput
 from testbed.learning.optimizer import OptimizerSettings
 from testbed.learning.task import LearningTask, State
@@ -66,7 +67,7 @@ def _train_lanes(chunk: Chunk) -> Sequence[Output]:
     bases = {name: tensor.clone() for name, tensor in trained.items()} if proximal_weight else {}
     task.load(lanes[0].parameters)  # the template supplies what does not travel
     gradient_and_loss = torch.func.vmap(torch.func.grad_and_value(lane_loss(task.model)))
-    results = np.empty((len(lanes), task.layout.size), dtype=np.float32)
+    results = [lend_state(task) for _ in lanes]
     losses = np.empty(0, dtype=np.float32)
     for first, stop, alive, going_on in stretches([job.num_steps for job in lanes]):
         num_lanes = max(alive, MIN_LANES)
@@ -93,9 +94,11 @@ def _load(task: LearningTask, lanes: Sequence[TrainingJob]) -> _Tensors:
     return {name: view.clone(memory_format=torch.contiguous_format) for name, view in views.items()}
 
 
-def _store(task: LearningTask, results: State, tensors: _Tensors, first: int, stop: int) -> None:
+def _store(task: LearningTask, results: Sequence[State], tensors: _Tensors, first: int, stop: int) -> None:
     for slot in task.layout:
-        results[first:stop, slot.start : slot.stop] = tensors[slot.name][first:stop].reshape(stop - first, -1).numpy()
+        rows = tensors[slot.name].reshape(len(results), -1).numpy()
+        for lane in range(first, stop):
+            results[lane][slot.start : slot.stop] = rows[lane]
 
 
 def _prefix(tensors: _Tensors, num_lanes: int) -> _Tensors:

@@ -189,6 +189,16 @@ def test_impossible_faults_are_refused() -> None:
         validated(lambda: FaultSettings(device=0, start_s=4.0, end_s=3.0))
 
 
+@settings(deadline=None)
+@given(st.floats(0, 500), st.sampled_from([AlwaysAvailable(), BLOCKS]), st.booleans(), st.integers(0, 5))
+def test_those_present_are_those_who_are_available_in_the_order_asked(
+    time_s: float, law: Availability, is_faulty: bool, seed: int
+) -> None:
+    who = absences(law, *([(2, 100.0, 300.0)] if is_faulty else []), num_devices=6, seed=seed)
+    asked = (5, 2, 0, 3)
+    assert who.present(asked, time_s) == tuple(device for device in asked if who.is_available(device, time_s))
+
+
 def test_nobody_ever_leaves_only_where_neither_law_nor_fault_takes_anybody_away() -> None:
     sure, never, sometimes = (BernoulliBlocks(probability=p, block_s=10.0) for p in (1.0, 0.0, 0.5))
     fault = FaultSettings(device=1, start_s=1e6)
