@@ -60,7 +60,7 @@ def stack(*widths: int, bias: bool = True) -> Callable[[], nn.Module]:
 
 
 def convolutions(*, bias: bool = True) -> nn.Module:
-    """Two convolutions of images 1x9x9: pooled with a rest, strided and not rectified, of one point; then a hidden layer."""
+    """Two convolutions of images 1x9x9, pooled with a rest, then strided to one point and rectified; a hidden layer."""
     return nn.Sequential(
         nn.Conv2d(1, 5, 3, padding=(1, 2), bias=bias),  # (n, 5, 9, 11)
         nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)),  # (n, 5, 4, 5)
