@@ -2,53 +2,28 @@
 
 A `Schema` declares a table: its columns, their types, units and meaning. The recorder appends values to one
 flat list per table (an object per row would halve the event rate) and turns them into Arrow tables when
-asked. Tables, plots, traces and reports are functions of these rows.
+asked. Tables, plots, traces and reports are functions of these rows. A table that grows beyond a block of rows keeps
+whole blocks on disk, so that a run of any length needs no more memory than a short one; most runs have fewer rows, and
+touch no disk.
 
 Spans have causes: `cause_id` is the span whose end released this one, so a span starts at the instant its
 cause ended. Walking causes backwards explains every delay.
 """
 
-import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+from testbed.lazy_tables import LazyTables
+from testbed.recorded_table import RecordedTable
+from testbed.schema import Column, Schema
+from testbed.spill import Spill
 
-__all__ = ["NO_CAUSE", "SPAN", "TRAINING", "TRANSFER", "Column", "Recorder", "Schema"]
+__all__ = ["BLOCK_ROWS", "NO_CAUSE", "SPAN", "TRAINING", "TRANSFER", "Column", "Recorder", "Schema"]
 
 NO_CAUSE: Final = -1
 
-_ARROW_TYPES: Final = {"int": "int64", "float": "float64", "str": "string", "bool": "bool"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: `type` is int, float, str or bool; `meaning` states symbol and unit."""
-
-    name: str
-    type: str
-    meaning: str
-
-    def __post_init__(self) -> None:
-        if self.type not in _ARROW_TYPES:
-            raise ValueError(f"column {self.name!r} has the type {self.type!r}; known: {', '.join(_ARROW_TYPES)}")
-
-
-@dataclass(frozen=True)
-class Schema:
-    """One table: its name and its columns in the order in which values are appended."""
-
-    name: str
-    meaning: str
-    columns: tuple[Column, ...]
-
-    @classmethod
-    def of(cls, name: str, meaning: str, /, **columns: tuple[str, str]) -> "Schema":
-        """Return the schema whose columns are given as `name=(type, meaning)`."""
-        return cls(name, meaning, tuple(Column(n, t, m) for n, (t, m) in columns.items()))
-
+# Eight blocks are a row group of a saved table.
+BLOCK_ROWS: Final = 131_072
 
 SPAN = Schema.of(
     "span",
@@ -100,12 +75,15 @@ TRAINING = Schema.of(
     ),
 )
 
-
 _END_S: Final = [column.name for column in SPAN.columns].index("end_s")
 
 
 class Recorder:
     """Holds the rows of one run.
+
+    Parameters
+    ----------
+    block_rows : number of rows, at least 1, with which a block of a table goes to disk.
 
     >>> recorder = Recorder()
     >>> first = recorder.span("device-0", "compute", 0.0, 2.0, NO_CAUSE)
@@ -115,34 +93,50 @@ class Recorder:
     2
     """
 
-    def __init__(self) -> None:
-        self._schemas: dict[str, Schema] = {}
-        self._cells: dict[str, list[Any]] = {}
+    def __init__(self, block_rows: int = BLOCK_ROWS) -> None:
+        self._block_rows = block_rows
+        self._spill: Spill | None = None
+        self._tables: dict[str, RecordedTable] = {}
+        self._spans = self._opened(SPAN)
+        self._extend_span = self._spans.cells.extend
         self._next_span_id = 0
-        self._extend_span = self._open_cells(SPAN).extend
+        self._full_at_span_id = block_rows
 
-    def _open_cells(self, schema: Schema) -> list[Any]:
-        known = self._schemas.setdefault(schema.name, schema)
-        if known != schema:
+    def _opened(self, schema: Schema) -> RecordedTable:
+        if schema.name not in self._tables:
+            self._tables[schema.name] = RecordedTable(schema, self._block_rows, self._opened_spill)
+        known = self._tables[schema.name]
+        if known.schema != schema:
             raise ValueError(f"two different tables are named {schema.name!r}")
-        return self._cells.setdefault(schema.name, [])
+        return known
+
+    def _opened_spill(self) -> Spill:
+        if self._spill is None:
+            self._spill = Spill()
+        return self._spill
 
     def open(self, schema: Schema) -> Callable[..., None]:
         """Return the function that appends one row to `schema`'s table: one value per column, in order."""
-        extend, width, name = self._open_cells(schema).extend, len(schema.columns), schema.name
+        table = self._opened(schema)
+        cells, width, full = table.cells, table.width, table.width * table.block_rows
 
         def append(*values: object) -> None:
             if len(values) != width:
-                raise ValueError(f"table {name!r} has {width} columns, got {len(values)} values")
-            extend(values)
+                raise ValueError(f"table {schema.name!r} has {width} columns, got {len(values)} values")
+            cells.extend(values)
+            if len(cells) >= full:
+                table.spill_block()
 
         return append
 
     def span(self, entity: str, kind: str, start_s: float, end_s: float, cause_id: int) -> int:
         """Append a span and return its id."""
         span_id = self._next_span_id
-        self._next_span_id = span_id + 1
+        self._next_span_id = next_id = span_id + 1
         self._extend_span((span_id, entity, kind, start_s, end_s, cause_id))
+        if next_id == self._full_at_span_id:  # cheaper than a look at how many there are
+            self._spans.spill_block()
+            self._full_at_span_id += self._block_rows
         return span_id
 
     def end_s(self, span_id: int) -> float:
@@ -151,47 +145,21 @@ class Recorder:
         >>> Recorder().end_s(NO_CAUSE)
         0.0
         """
-        if span_id == NO_CAUSE:
-            return 0.0
-        return float(self._cells[SPAN.name][span_id * len(SPAN.columns) + _END_S])
+        return 0.0 if span_id == NO_CAUSE else float(self._spans.cell(span_id, _END_S))
 
     def num_rows(self, table: str) -> int:
         """Return the number of rows of a table; 0 for one that was never opened."""
-        if table not in self._schemas:
-            return 0
-        return len(self._cells[table]) // len(self._schemas[table].columns)
+        return self._tables[table].num_rows if table in self._tables else 0
 
     def rows(self, table: str) -> Iterator[dict[str, Any]]:
         """Yield the rows of a table as dictionaries, in the order in which they were appended."""
-        names = [column.name for column in self._schemas[table].columns]
-        cells = self._cells[table]
-        for start in range(0, len(cells), len(names)):
-            yield dict(zip(names, cells[start : start + len(names)], strict=True))
+        return self._tables[table].rows()
 
-    def tables(self) -> "dict[str, pa.Table]":
+    def tables(self) -> LazyTables:
         """Return every opened table as an Arrow table, by name, in alphabetical order.
 
         Raises
         ------
         ValueError : a cell that is not of its column's type.
         """
-        return {name: _arrow_table(self._schemas[name], self._cells[name]) for name in sorted(self._schemas)}
-
-
-def _arrow_table(schema: Schema, cells: list[Any]) -> "pa.Table":
-    import pyarrow as pa
-
-    width = len(schema.columns)
-    arrays = [_arrow_array(schema, column, cells[at::width]) for at, column in enumerate(schema.columns)]
-    return pa.Table.from_arrays(arrays, names=[column.name for column in schema.columns])
-
-
-def _arrow_array(schema: Schema, column: Column, cells: list[Any]) -> "pa.Array":
-    import pyarrow as pa
-
-    try:
-        # Arrow would cut 1.5 down to 1 without a word.
-        whole = map(operator.index, cells) if column.type == "int" else cells
-        return pa.array(whole, type=_ARROW_TYPES[column.type])
-    except (TypeError, OverflowError, pa.ArrowException) as error:
-        raise ValueError(f"table {schema.name!r}, column {column.name!r} ({column.type}): {error}") from None
+        return LazyTables({name: self._tables[name].snapshot() for name in sorted(self._tables)})

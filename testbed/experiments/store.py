@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, Final
 from testbed.errors import RequestError
 from testbed.experiments.describe import final_metrics
 from testbed.experiments.result import RunResult
+from testbed.experiments.table_files import SavedFile, sha256, write_table
+from testbed.lazy_tables import LazyTables
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from testbed.experiments.resolve import ResolvedScenario
 
 __all__ = ["check_writable", "default_directory", "is_run", "list_runs", "load_run", "load_runs", "run_id", "save_run"]
@@ -136,34 +136,21 @@ def _made(folder: Path) -> Iterator[None]:
 
 def _write(result: RunResult, folder: Path) -> None:
     folder.mkdir()
-    files = {_SCENARIO: _json_bytes(result.scenario)}
-    files |= {name + _TABLE: _parquet_bytes(result.tables[name]) for name in sorted(result.tables)}
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
+    (folder / _SCENARIO).write_bytes(_json_bytes(result.scenario))
+    for name in result.tables:
+        write_table(result.tables, name, folder / (name + _TABLE))
     meta = {
         "format": _FORMAT,
         "run_id": result.run_id,
         "seed": result.seed,
         "meta": dict(result.meta),
-        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        "files": {entry.name: sha256(entry) for entry in folder.iterdir()},
     }
     (folder / _META).write_bytes(_json_bytes(meta))
 
 
 def _json_bytes(content: Mapping[str, Any]) -> bytes:
     return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
-
-
-def _parquet_bytes(table: "pa.Table") -> bytes:
-    """Return the file of a table: a function of its rows alone, not of how they were chunked or annotated."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    rows = table.replace_schema_metadata(None).combine_chunks()
-    pq.write_table(rows, sink, version="2.6", compression="zstd", compression_level=3, store_schema=False)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
 
 
 def _move_in(partial: Path, directory: Path) -> None:
@@ -195,8 +182,16 @@ def load_run(path: Path | str) -> RunResult:
         raise RequestError(f"{path} {what}")
     document = _read_meta(path)
     names = [name for name in document["files"] if name != _SCENARIO]
-    tables = {name.removesuffix(_TABLE): _read_table(path, document, name) for name in names}
-    scenario = _parse_json(path, _SCENARIO, _read_file(path, document, _SCENARIO))
+    return _result(path, document, names)
+
+
+def _result(path: Path, document: Mapping[str, Any], names: Iterable[str]) -> RunResult:
+    """Return the run with the tables of the files `names`, each checked now and read when somebody asks for it."""
+    files = {name: SavedFile(path / name, document["files"].get(name)) for name in (_SCENARIO, *names)}
+    for file in files.values():
+        file.check()
+    scenario = _parse_json(path, _SCENARIO, files.pop(_SCENARIO).content())
+    tables = LazyTables({name.removesuffix(_TABLE): file for name, file in files.items()})
     return RunResult(document["run_id"], scenario, document["seed"], document["meta"], tables, path)
 
 
@@ -244,24 +239,6 @@ def _parse_json(path: Path, name: str, content: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise RequestError(f"{path} is damaged: {name} holds no table of settings")
     return document
-
-
-def _read_file(path: Path, document: Mapping[str, Any], name: str) -> bytes:
-    try:
-        content = (path / name).read_bytes()
-    except OSError:
-        raise RequestError(f"{path} is damaged: {name} is missing or cannot be read") from None
-    if hashlib.sha256(content).hexdigest() != document["files"].get(name):
-        raise RequestError(f"{path} is damaged: {name} ({len(content)} bytes) is not what was written there")
-    return content
-
-
-def _read_table(path: Path, document: Mapping[str, Any], name: str) -> "pa.Table":
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    # Not read_table: that would take a folder named `learning_rate=0.1` for a partition and add a column.
-    return pq.ParquetFile(pa.BufferReader(_read_file(path, document, name))).read()
 
 
 def list_runs(root: Path | str) -> list[dict[str, Any]]:
@@ -325,7 +302,4 @@ def _listing(path: Path, name: str) -> dict[str, Any]:
 def _load_evaluations(path: Path) -> RunResult:
     """Return the run with its evaluations alone: a listing needs no more, and the spans may be large."""
     document = _read_meta(path)
-    scenario = _parse_json(path, _SCENARIO, _read_file(path, document, _SCENARIO))
-    name = "evaluation" + _TABLE
-    tables = {"evaluation": _read_table(path, document, name)} if name in document["files"] else {}
-    return RunResult(document["run_id"], scenario, document["seed"], document["meta"], tables, path)
+    return _result(path, document, {"evaluation" + _TABLE} & document["files"].keys())

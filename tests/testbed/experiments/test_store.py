@@ -1,5 +1,6 @@
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,10 +101,11 @@ def test_a_folder_that_is_no_run_is_never_replaced(result: RunResult, tmp_path: 
 def test_an_interrupted_save_leaves_nothing_behind(
     result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interruption: type[BaseException]
 ) -> None:
-    def interrupt(table: pa.Table) -> bytes:
+    def interrupt(tables: Mapping[str, pa.Table], name: str, path: Path) -> None:
+        path.write_bytes(b"half of it")
         raise interruption
 
-    monkeypatch.setattr(store, "_parquet_bytes", interrupt)
+    monkeypatch.setattr(store, "write_table", interrupt)
     with pytest.raises(interruption):
         save_run(result, tmp_path / "new" / "a")
     assert names(tmp_path) == []
@@ -162,6 +164,14 @@ def test_damage_is_found_and_named(result: RunResult, tmp_path: Path) -> None:
         (path / name).unlink()
         with pytest.raises(RequestError, match=f"damaged: {name} is missing"):
             load_run(path)
+
+
+def test_damage_after_a_run_was_loaded_is_found_when_its_table_is_read(result: RunResult, tmp_path: Path) -> None:
+    loaded = load_run(save_run(result, tmp_path / "a"))
+    damage(tmp_path / "a", "span.parquet")
+    assert loaded.tables["evaluation"] == result.tables["evaluation"]
+    with pytest.raises(RequestError, match=r"damaged: span\.parquet .* is not what was written"):
+        loaded.column("span", "entity")
 
 
 @pytest.mark.parametrize(

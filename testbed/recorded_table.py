@@ -1,0 +1,133 @@
+"""The rows of one table while a run goes on: the latest as Python values, full blocks of older ones in a spill."""
+
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from testbed.schema import ARROW_TYPES, Column, Schema
+from testbed.spill import Place, Spill
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["RecordedTable", "Snapshot"]
+
+
+class RecordedTable:
+    """The rows of one table; a row is appended by extending `cells` with its values.
+
+    Parameters
+    ----------
+    block_rows : number of rows of a block; `spill_block` is called when there are so many in `cells`.
+    spill : returns where blocks are written, the same at every call; asked when there is the first.
+
+    Attributes
+    ----------
+    cells : the values of the rows that are in no block, one row after another in the order of columns.
+    """
+
+    def __init__(self, schema: Schema, block_rows: int, spill: Callable[[], Spill]) -> None:
+        self.schema = schema
+        self.cells: list[Any] = []
+        self.block_rows = block_rows
+        self.width = len(schema.columns)
+        self._spill = spill
+        self._places: list[Place] = []
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows, on disk or not."""
+        return len(self._places) * self.block_rows + len(self.cells) // self.width
+
+    def spill_block(self) -> None:
+        """Move the rows of `cells`, a whole block, to disk.
+
+        Raises
+        ------
+        ValueError : a cell that is not of its column's type.
+        RunFailure : the block cannot be written.
+        """
+        self._places.append(self._spill().write(_arrow_batch(self.schema, self.cells)))
+        self.cells.clear()
+
+    def cell(self, row: int, column: int) -> Any:
+        """Return one cell."""
+        block, row_in_block = divmod(row, self.block_rows)
+        if block == len(self._places):
+            return self.cells[row_in_block * self.width + column]
+        return self._block(self._places[block]).column(column)[row_in_block].as_py()
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows as dictionaries, in order."""
+        names = [column.name for column in self.schema.columns]
+        # One block at a time, and not a dictionary a row of it: a walk over all rows needs little memory.
+        for place in list(self._places):
+            for values in zip(*(column.to_pylist() for column in self._block(place).columns), strict=True):
+                yield dict(zip(names, values, strict=True))
+        for start in range(0, len(self.cells), self.width):
+            yield dict(zip(names, self.cells[start : start + self.width], strict=True))
+
+    def _block(self, place: Place) -> "pa.RecordBatch":
+        return self._spill().mapped([place], _arrow_schema(self.schema))[0]
+
+    def snapshot(self) -> "Snapshot":
+        """Return the rows as they are now.
+
+        Raises
+        ------
+        ValueError : a cell that is not of its column's type.
+        """
+        rest = _arrow_batch(self.schema, self.cells)
+        return Snapshot(rest, tuple(self._places), self._spill() if self._places else None)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The rows of a table at one time: blocks in a spill, and the `rest`."""
+
+    rest: "pa.RecordBatch"
+    places: tuple[Place, ...]
+    spill: Spill | None
+
+    def table(self) -> "pa.Table":
+        """Return all rows; those in the spill stay on disk until they are looked at."""
+        import pyarrow as pa
+
+        blocks = [] if self.spill is None else self.spill.mapped(self.places, self.rest.schema)
+        return pa.Table.from_batches([*blocks, self.rest])
+
+    def rows(self, start: int, num_rows: int) -> "pa.Table":
+        """Return at most `num_rows` rows from the `start`-th on, in one chunk."""
+        import pyarrow as pa
+
+        names = self.rest.schema.names
+        # Each column from blocks mapped anew, so that never more than one is in memory twice.
+        columns = [self.table().column(name).slice(start, num_rows).combine_chunks() for name in names]
+        return pa.Table.from_arrays(columns, schema=self.rest.schema)
+
+
+def _arrow_schema(schema: Schema) -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in schema.columns])
+
+
+def _arrow_batch(schema: Schema, cells: list[Any]) -> "pa.RecordBatch":
+    import pyarrow as pa
+
+    width = len(schema.columns)
+    arrays = [_arrow_array(schema, column, cells[at::width]) for at, column in enumerate(schema.columns)]
+    return pa.RecordBatch.from_arrays(arrays, schema=_arrow_schema(schema))
+
+
+def _arrow_array(schema: Schema, column: Column, cells: list[Any]) -> "pa.Array":
+    import pyarrow as pa
+
+    try:
+        if column.type == "int":
+            # Arrow would cut 1.5 down to 1 without a word; an array takes integers alone.
+            return pa.Array.from_buffers(pa.int64(), len(cells), [None, pa.py_buffer(array("q", cells))])
+        return pa.array(cells, type=ARROW_TYPES[column.type])
+    except (TypeError, OverflowError, pa.ArrowException) as error:
+        raise ValueError(f"table {schema.name!r}, column {column.name!r} ({column.type}): {error}") from None
