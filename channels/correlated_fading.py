@@ -23,6 +23,7 @@ from scipy.special import j0
 from channels.fading import BlockStream, ComplexArray, RayleighFading, RicianFading
 from testbed.errors import RequestError
 from testbed.settings import Part, component
+from testbed.tiles import SIDE, TileStream
 
 __all__ = ["CorrelatedFading", "autocorrelation", "exponential_weights", "jakes_weights"]
 
@@ -124,6 +125,18 @@ class CorrelatedFading(Part):
         for j, weight in enumerate(weights.tolist()):
             fades += weight * (draw(newest - j) - mean)
         return fades + mean
+
+    def tile(self, row: int, stream: TileStream) -> ComplexArray:
+        """Return the coefficients of SIDE links in the blocks of a row; see `TiledFading`."""
+        weights, mean = self.weights, self.of.line_of_sight
+        # As above: block k takes in the innovations at the addresses k to k + len(weights) - 1, newest first.
+        num_rows = 1 + (SIDE + len(weights) - 2) // SIDE
+        innovations = np.concatenate([self.of.tile(row + later, stream) for later in range(num_rows)]) - mean
+        fades = np.full((SIDE, SIDE), mean, dtype=np.complex128)
+        for j, weight in enumerate(weights.tolist()):
+            newest = len(weights) - 1 - j
+            fades += weight * innovations[newest : newest + SIDE]
+        return fades
 
     def _innovations(self, num_links: int, stream: BlockStream, oldest: int) -> Callable[[int], ComplexArray]:
         drawn = _drawn.setdefault(stream, {}).setdefault((self.of, num_links), {})

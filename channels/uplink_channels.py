@@ -12,7 +12,8 @@ uploads are not affected.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,11 @@ from channels.fading import ComplexArray, LimitedFading
 from channels.path_loss import Streams
 from channels.uplink import UplinkSettings
 from testbed.streams import Purpose
+from testbed.tiles import SIDE, Tiles
 
 __all__ = ["UplinkChannels", "received_per_gain"]
+
+_T = TypeVar("_T", bound=np.generic)
 
 
 def received_per_gain(truth: ComplexArray, belief: ComplexArray, phase_rad: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -37,6 +41,11 @@ def received_per_gain(truth: ComplexArray, belief: ComplexArray, phase_rad: npt.
     """
     turned = truth * belief.conj() * np.exp(1j * np.asarray(phase_rad))
     return np.asarray(turned.real / np.abs(belief))
+
+
+def _complex_normals(rng: np.random.Generator, count: int) -> ComplexArray:
+    """Return (count,) numbers whose real and imaginary parts are standard normal."""
+    return rng.standard_normal((count, 2)).view(np.complex128)[:, 0]
 
 
 class UplinkChannels:
@@ -62,7 +71,17 @@ class UplinkChannels:
             has_end = math.isfinite(horizon_s)
             num_blocks = math.ceil(horizon_s / uplink.coherence_time_s) if has_end else None
             uplink.fading.check_run(num_devices, num_blocks, uplink.num_antennas)
+        self._csi_errors = self._luck(Purpose.CSI_ERROR, _complex_normals)
+        self._phases = self._luck(Purpose.PHASE_ERROR, np.random.Generator.standard_normal)
         self._antennas = [self._links(Direction.UPLINK, antenna) for antenna in range(uplink.num_antennas)]
+
+    def _luck(self, purpose: Purpose, draw: Callable[[np.random.Generator, int], npt.NDArray[_T]]) -> Tiles[_T]:
+        """Return what `draw` gives every device in every block, of a purpose's own streams."""
+        return Tiles(
+            self.num_devices,
+            lambda block, count: draw(self._streams(purpose, block), count),
+            lambda *place: draw(self._streams(Purpose.TILE, purpose, *place), SIDE * SIDE).reshape(SIDE, SIDE),
+        )
 
     def _links(self, direction: Direction, antenna: int = 0) -> BlockFading:
         return BlockFading(
@@ -90,11 +109,13 @@ class UplinkChannels:
         """
         index = np.asarray(devices, dtype=np.intp)
         if len(self._antennas) == 1:
-            return self._antennas[0].in_block(block)[index]
+            return self._antennas[0].in_block(block, index)
         assert self.uplink.combining is not None
-        antennas = np.stack([antenna.in_block(block) for antenna in self._antennas])
         together = index if group is None else np.asarray(group, dtype=np.intp)
-        return combine(antennas[:, index], self.uplink.combining, antennas[:, together])
+        asked, everybody = (
+            np.stack([antenna.in_block(block, devices) for antenna in self._antennas]) for devices in (index, together)
+        )
+        return combine(asked, self.uplink.combining, everybody)
 
     def belief(self, devices: Sequence[int], block: int, group: Sequence[int] | None = None) -> ComplexArray:
         """Return the estimates h^ = h + e by which `devices` invert in a block, (len(devices),) complex."""
@@ -102,9 +123,10 @@ class UplinkChannels:
         variance = self.uplink.csi_error_variance
         if variance == 0:
             return truth
-        parts = self._streams(Purpose.CSI_ERROR, block).standard_normal((self.num_devices, 2)) * np.sqrt(variance / 2)
-        errors = np.sqrt(self._antennas[0].path_gains) * (parts[:, 0] + 1j * parts[:, 1])
-        belief: ComplexArray = truth + errors[np.asarray(devices, dtype=np.intp)]
+        index = np.asarray(devices, dtype=np.intp)
+        parts = self._csi_errors.at(index, block).view(np.float64).reshape(-1, 2) * np.sqrt(variance / 2)
+        errors = self._antennas[0].path_amplitudes[index] * (parts[:, 0] + 1j * parts[:, 1])
+        belief: ComplexArray = truth + errors
         return belief
 
     def per_gain(
@@ -117,8 +139,7 @@ class UplinkChannels:
             return np.abs(truth)
         phases_rad = np.zeros(len(devices))
         if spread_rad > 0:
-            everyone = self._streams(Purpose.PHASE_ERROR, block).standard_normal(self.num_devices)
-            phases_rad = spread_rad * everyone[np.asarray(devices, dtype=np.intp)]
+            phases_rad = spread_rad * self._phases.at(np.asarray(devices, dtype=np.intp), block)
         return received_per_gain(truth, self.belief(devices, block, group), phases_rad)
 
     def mean_power_gains(self, devices: Sequence[int]) -> npt.NDArray[np.float64]:
@@ -127,4 +148,6 @@ class UplinkChannels:
 
     def power_gain(self, device: int, block: int) -> float:
         """Return the power gain |h|^2 of a device that sends alone in its band."""
+        if len(self._antennas) == 1:
+            return self._antennas[0].power_gain([device], block)
         return float(abs(self.truth([device], block)[0]) ** 2)
