@@ -77,14 +77,16 @@ class BlockFading:
         # One object for good: laws with a memory know by it which fades they have drawn already.
         block_stream: BlockStream = partial(_stream_of_block, streams, address)
 
+        tiled = fading if isinstance(fading, TiledFading) else None
+
         def tile_of(column: int, row: int) -> ComplexArray:
-            assert isinstance(fading, TiledFading)
-            return fading.tile(row, lambda r: streams(Purpose.TILE, Purpose.FADING, column, r, direction, antenna))
+            assert tiled is not None
+            return tiled.tile(row, lambda r: streams(Purpose.TILE, Purpose.FADING, column, r, direction, antenna))
 
         self._fades: Tiles[np.complex128] = Tiles(
             num_devices,
             lambda block, num_links: fading.coefficients(block, num_links, block_stream),
-            tile_of if isinstance(fading, TiledFading) else None,
+            None if tiled is None else tile_of,
         )
 
     @cached_property

@@ -15,7 +15,7 @@ from pydantic import Field
 from scipy.special import gammaincinv
 
 from testbed.settings import Decibels, Part
-from testbed.tiles import SIDE, TileStream
+from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, TileStream
 from testbed.units import db_to_linear
 
 __all__ = [
@@ -47,7 +47,7 @@ class TiledFading(Protocol):
     """A law that draws a few links without all the others: what a large population needs (`testbed.tiles`)."""
 
     def tile(self, row: int, stream: TileStream) -> ComplexArray:
-        """Return the coefficients of SIDE links in the blocks of a row, (SIDE blocks, SIDE links).
+        """Return the coefficients of a tile's links in the blocks of a row, (TILE_BLOCKS, TILE_ENTITIES).
 
         `stream(row)` is the generator of these links' tile in a row.
         """
@@ -62,8 +62,8 @@ class _MemorylessFading(Part, ABC):
         """Return the coefficients of a block, (num_links,) complex."""
 
     def tile(self, row: int, stream: TileStream) -> ComplexArray:
-        """Return the coefficients of SIDE links in the blocks of a row; see `TiledFading`."""
-        return self.coefficients(0, SIDE * SIDE, lambda _: stream(row)).reshape(SIDE, SIDE)
+        """Return the coefficients of a tile's links in the blocks of a row; see `TiledFading`."""
+        return self.coefficients(0, TILE_BLOCKS * TILE_ENTITIES, lambda _: stream(row)).reshape(TILE_BLOCKS, TILE_ENTITIES)
 
 
 @runtime_checkable

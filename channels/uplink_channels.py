@@ -23,8 +23,9 @@ from channels.combining import combine
 from channels.fading import ComplexArray, LimitedFading
 from channels.path_loss import Streams
 from channels.uplink import UplinkSettings
+from testbed.index import Ids
 from testbed.streams import Purpose
-from testbed.tiles import SIDE, Tiles
+from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, Tiles
 
 __all__ = ["UplinkChannels", "received_per_gain"]
 
@@ -80,7 +81,7 @@ class UplinkChannels:
         return Tiles(
             self.num_devices,
             lambda block, count: draw(self._streams(purpose, block), count),
-            lambda *place: draw(self._streams(Purpose.TILE, purpose, *place), SIDE * SIDE).reshape(SIDE, SIDE),
+            lambda *place: draw(self._streams(Purpose.TILE, purpose, *place), TILE_BLOCKS * TILE_ENTITIES).reshape(TILE_BLOCKS, TILE_ENTITIES),
         )
 
     def _links(self, direction: Direction, antenna: int = 0) -> BlockFading:
@@ -102,7 +103,7 @@ class UplinkChannels:
         """Return the coherence block of a time."""
         return self._antennas[0].block(time_s)
 
-    def truth(self, devices: Sequence[int], block: int, group: Sequence[int] | None = None) -> ComplexArray:
+    def truth(self, devices: Ids, block: int, group: Ids | None = None) -> ComplexArray:
         """Return the channels h of `devices` in a block, (len(devices),) complex, path gain included.
 
         With several antennas they are combined for `group`, those who send at once; by default `devices`.
@@ -117,7 +118,7 @@ class UplinkChannels:
         )
         return combine(asked, self.uplink.combining, everybody)
 
-    def belief(self, devices: Sequence[int], block: int, group: Sequence[int] | None = None) -> ComplexArray:
+    def belief(self, devices: Ids, block: int, group: Ids | None = None) -> ComplexArray:
         """Return the estimates h^ = h + e by which `devices` invert in a block, (len(devices),) complex."""
         truth = self.truth(devices, block, group)
         variance = self.uplink.csi_error_variance
@@ -142,7 +143,7 @@ class UplinkChannels:
             phases_rad = spread_rad * self._phases.at(np.asarray(devices, dtype=np.intp), block)
         return received_per_gain(truth, self.belief(devices, block, group), phases_rad)
 
-    def mean_power_gains(self, devices: Sequence[int]) -> npt.NDArray[np.float64]:
+    def mean_power_gains(self, devices: Ids) -> npt.NDArray[np.float64]:
         """Return E|h|^2 of `devices` at one antenna, (len(devices),): their path gains, fading having unit mean."""
         return np.asarray(self._antennas[0].path_gains[np.asarray(devices, dtype=np.intp)])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from testbed.tiles import index_of
+from testbed.index import index_of
 
 __all__ = ["Group"]
 

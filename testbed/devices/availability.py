@@ -20,7 +20,7 @@ from testbed.devices.energy import Interval, clipped, duration_s, union
 from testbed.errors import RequestError, RunFailure
 from testbed.settings import Fraction, Part, PositiveSeconds, Seconds, Settings
 from testbed.streams import Purpose
-from testbed.tiles import SIDE, Tiles, TileStream
+from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, Tiles, TileStream
 
 __all__ = ["Absences", "AlwaysAvailable", "Availability", "BernoulliBlocks", "FaultSettings", "TiledAvailability"]
 
@@ -29,7 +29,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 BlockStream: TypeAlias = Callable[[int], np.random.Generator]
 
 _MOST_BLOCKS_SEARCHED: Final = 1_000_000
-_CHUNK: Final = 1 << 14  # devices whose tiles are all kept at once
+_CHUNK: Final = 1 << 12  # devices whose tiles are all kept at once
 
 
 class Availability(Protocol):
@@ -54,7 +54,7 @@ class TiledAvailability(Protocol):
     """A law that knows about a few devices without all the others: what a large population needs (`testbed.tiles`)."""
 
     def tile(self, row: int, stream: TileStream) -> BoolArray:
-        """Return who of SIDE devices is there in the blocks of a row, (SIDE blocks, SIDE devices)."""
+        """Return who of a tile's devices is there in the blocks of a row, (TILE_BLOCKS, TILE_ENTITIES)."""
         ...
 
 
@@ -96,7 +96,7 @@ class BernoulliBlocks(Part):
 
     def tile(self, row: int, stream: TileStream) -> BoolArray:
         """Return who is there in the blocks of a row; see `TiledAvailability`."""
-        return self.present(0, SIDE * SIDE, lambda _: stream(row)).reshape(SIDE, SIDE)
+        return self.present(0, TILE_BLOCKS * TILE_ENTITIES, lambda _: stream(row)).reshape(TILE_BLOCKS, TILE_ENTITIES)
 
     def absences(self, num_devices: int, until_s: float) -> dict[int, list[Interval]]:
         """Return none: blocks say it all."""
@@ -158,15 +158,17 @@ class Absences:
         def stream(block: int) -> np.random.Generator:
             return stream_fn(Purpose.AVAILABILITY, block)
 
-        def tile_of(column: int, row: int) -> BoolArray:
-            assert isinstance(availability, TiledAvailability)
-            return availability.tile(row, lambda r: stream_fn(Purpose.TILE, Purpose.AVAILABILITY, column, r))
+        # What never changes is drawn once, for everybody.
+        tiled = availability if isinstance(availability, TiledAvailability) and math.isfinite(self._length_s) else None
 
-        changes = isinstance(availability, TiledAvailability) and math.isfinite(self._length_s)
+        def tile_of(column: int, row: int) -> BoolArray:
+            assert tiled is not None
+            return tiled.tile(row, lambda r: stream_fn(Purpose.TILE, Purpose.AVAILABILITY, column, r))
+
         self._there: Tiles[np.bool_] = Tiles(
             num_devices,
             lambda block, count: availability.present(block, count, stream),
-            tile_of if changes else None,  # what never changes is drawn once, for everybody
+            None if tiled is None else tile_of,
         )
         intervals: dict[int, list[Interval]] = {}
         for fault in faults:

@@ -165,7 +165,7 @@ def _count_flop(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, lo
     return forward_flop, counter.flop
 
 
-class _OperationCounter(TorchDispatchMode):
+class _OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up operations by the rules of `torch.utils.flop_counter`.
 
     Their own mode, `FlopCounterMode`, loads PyTorch's compiler when it is entered: a second and more at the start of
@@ -173,7 +173,7 @@ class _OperationCounter(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.flop = 0
 
     @classmethod

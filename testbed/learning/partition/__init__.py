@@ -1,7 +1,7 @@
 """How a data set is dealt to the clients, and how far each client's label mix is from the whole.
 
-A deal is a sequence of index arrays, one per client: sorted, disjoint and together all samples (`deal.py`). Every rule draws
-from one generator, so all methods under one root seed meet the same deal. No torch here.
+A deal is a sequence of index arrays, one per client: sorted, disjoint and together all samples (`deal.py`). Every rule
+draws from one generator, so all methods under one root seed meet the same deal. No torch here.
 
 Read `rule.py` first (the protocol), then one rule a file: `iid`, `stratified` and `contiguous`; label skew by
 `dirichlet`, `pathological` and `shards`; skew of sizes alone by `quantity_skew`. `label_mix.py` measures what came of

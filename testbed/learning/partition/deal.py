@@ -1,4 +1,4 @@
-"""What the clients were dealt, as one row of sample indices: a million clients cost two columns, not a million arrays."""
+"""What clients were dealt, as one row of sample indices: a million clients cost a few columns, not a million arrays."""
 
 from collections.abc import Iterator, Sequence
 from typing import overload
