@@ -126,7 +126,7 @@ def test_one_look_into_a_million_draws_one_tile() -> None:
 def test_who_does_not_exist_has_no_channel() -> None:
     with pytest.raises(IndexError, match="2000"):
         links(2000, RayleighFading()).power_gain([2000], 0)
-    with pytest.raises(IndexError, match="population of 2000"):
+    with pytest.raises(IndexError, match="2000"):
         links(2000, RayleighFading()).in_block(0, np.array([3, 2000]))
 
 
