@@ -63,7 +63,8 @@ class _MemorylessFading(Part, ABC):
 
     def tile(self, row: int, stream: TileStream) -> ComplexArray:
         """Return the coefficients of a tile's links in the blocks of a row; see `TiledFading`."""
-        return self.coefficients(0, TILE_BLOCKS * TILE_ENTITIES, lambda _: stream(row)).reshape(TILE_BLOCKS, TILE_ENTITIES)
+        shape = (TILE_BLOCKS, TILE_ENTITIES)
+        return self.coefficients(0, TILE_BLOCKS * TILE_ENTITIES, lambda _: stream(row)).reshape(shape)
 
 
 @runtime_checkable

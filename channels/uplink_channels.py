@@ -78,11 +78,12 @@ class UplinkChannels:
 
     def _luck(self, purpose: Purpose, draw: Callable[[np.random.Generator, int], npt.NDArray[_T]]) -> Tiles[_T]:
         """Return what `draw` gives every device in every block, of a purpose's own streams."""
-        return Tiles(
-            self.num_devices,
-            lambda block, count: draw(self._streams(purpose, block), count),
-            lambda *place: draw(self._streams(Purpose.TILE, purpose, *place), TILE_BLOCKS * TILE_ENTITIES).reshape(TILE_BLOCKS, TILE_ENTITIES),
-        )
+
+        def tile_of(column: int, row: int) -> npt.NDArray[_T]:
+            rng = self._streams(Purpose.TILE, purpose, column, row)
+            return draw(rng, TILE_BLOCKS * TILE_ENTITIES).reshape(TILE_BLOCKS, TILE_ENTITIES)
+
+        return Tiles(self.num_devices, lambda block, count: draw(self._streams(purpose, block), count), tile_of)
 
     def _links(self, direction: Direction, antenna: int = 0) -> BlockFading:
         return BlockFading(

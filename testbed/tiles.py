@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 __all__ = ["NUM_FIRST", "TILE_BLOCKS", "TILE_ENTITIES", "TileStream", "Tiles"]
 
-# No run of up to so many entities has a tile. Measured: a generator costs 16 us, with a tile of complex normals it is 30
-# us, with the vector of 1024 it is 43 us. A digital upload looks at some 70 blocks of one entity.
+# No run of up to so many entities has a tile. Measured: a generator costs 16 us, with a tile of complex normals it is
+# 30 us, with the vector of 1024 it is 43 us. A digital upload looks at some 70 blocks of one entity.
 NUM_FIRST: Final = 1024
 TILE_BLOCKS: Final = 64
 TILE_ENTITIES: Final = 8
