@@ -8,20 +8,16 @@ import math
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import cached_property, partial
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from channels.fading import BlockStream, ComplexArray, Fading
+from channels.fading import BlockStream, ComplexArray, Fading, TiledFading
 from channels.path_loss import PathLoss, Streams
 from testbed.streams import Purpose
+from testbed.tiles import Tiles
 
 __all__ = ["BlockFading", "Direction", "coherence_block"]
-
-# Fades kept at once: concurrent transmissions look at the same blocks, one device after another at all of its own.
-_CACHE_BYTES: Final = 2**24
-_FEWEST_CACHED_BLOCKS: Final = 8
 
 
 class Direction(IntEnum):
@@ -75,30 +71,39 @@ class BlockFading:
     ) -> None:
         self.coherence_time_s = coherence_time_s
         self.num_devices = num_devices
-        self._fading = fading
         self._path_loss = path_loss
         self._streams = streams
         address = (direction,) if antenna == 0 else (direction, antenna)
         # One object for good: laws with a memory know by it which fades they have drawn already.
-        self._block_stream: BlockStream = partial(_stream_of_block, streams, address)
-        self._blocks: dict[int, ComplexArray] = {}
-        self._most_blocks = max(_FEWEST_CACHED_BLOCKS, _CACHE_BYTES // (16 * num_devices))
+        block_stream: BlockStream = partial(_stream_of_block, streams, address)
+
+        tiled = fading if isinstance(fading, TiledFading) else None
+
+        def tile_of(column: int, row: int) -> ComplexArray:
+            assert tiled is not None
+            return tiled.tile(row, lambda r: streams(Purpose.TILE, Purpose.FADING, column, r, direction, antenna))
+
+        self._fades: Tiles[np.complex128] = Tiles(
+            num_devices,
+            lambda block, num_links: fading.coefficients(block, num_links, block_stream),
+            None if tiled is None else tile_of,
+        )
 
     @cached_property
     def path_gains(self) -> npt.NDArray[np.float64]:
         """The mean power gains, (num_devices,), linear."""
         return self._path_loss.power_gains(self.num_devices, self._streams)
 
-    def in_block(self, block: int) -> ComplexArray:
-        """Return the channels in a block, (num_devices,) complex, read-only."""
-        if block not in self._blocks:
-            if len(self._blocks) >= self._most_blocks:
-                self._blocks.pop(next(iter(self._blocks)))
-            fades = self._fading.coefficients(block, self.num_devices, self._block_stream)
-            channels = np.sqrt(self.path_gains) * fades
-            channels.setflags(write=False)
-            self._blocks[block] = channels
-        return self._blocks[block]
+    @cached_property
+    def path_amplitudes(self) -> npt.NDArray[np.float64]:
+        """The square roots of the path gains, (num_devices,), linear."""
+        return np.sqrt(self.path_gains)
+
+    def in_block(self, block: int, devices: npt.NDArray[np.intp] | None = None) -> ComplexArray:
+        """Return the channels of `devices`, by default of all, in a block, (len(devices),) complex."""
+        index = np.arange(self.num_devices) if devices is None else devices
+        channels: ComplexArray = self.path_amplitudes[index] * self._fades.at(index, block)
+        return channels
 
     def block(self, time_s: float) -> int:
         """Return the coherence block of a time."""
@@ -106,11 +111,12 @@ class BlockFading:
 
     def at(self, devices: Sequence[int], time_s: float) -> ComplexArray:
         """Return the channels of `devices` at a time, (len(devices),) complex."""
-        return self.in_block(self.block(time_s))[np.asarray(devices, dtype=np.intp)]
+        return self.in_block(self.block(time_s), np.asarray(devices, dtype=np.intp))
 
     def power_gain(self, devices: Sequence[int], block: int) -> float:
         """Return the power gain |h|^2 of the weakest of `devices` in a block."""
-        return float(min(abs(self.in_block(block)[device]) ** 2 for device in devices))
+        amplitudes = self.path_amplitudes
+        return float(min(abs(amplitudes[device] * self._fades.one(device, block)) ** 2 for device in devices))
 
 
 def _stream_of_block(streams: Streams, address: tuple[int, ...], block: int) -> np.random.Generator:

@@ -30,6 +30,7 @@ from channels.fading import ComplexArray
 from channels.turn import Medium, Turn
 from channels.uplink import UplinkSettings
 from channels.uplink_channels import UplinkChannels
+from testbed.index import Ids
 from testbed.layout import FloatArray
 from testbed.records import TRANSFER, Schema
 from testbed.simulation import Simulation
@@ -145,11 +146,11 @@ class Cell:
         """
         return self._channels.truth(devices, self._channels.block(time_s))
 
-    def mean_power_gains(self, devices: Sequence[int]) -> npt.NDArray[np.float64]:
+    def mean_power_gains(self, devices: Ids) -> npt.NDArray[np.float64]:
         """Return the mean power gains E|h|^2 of the uplink channels of `devices`, (len(devices),)."""
         return self._channels.mean_power_gains(devices)
 
-    def believed_amplitudes(self, devices: Sequence[int], time_s: float) -> npt.NDArray[np.float64]:
+    def believed_amplitudes(self, devices: Ids, time_s: float) -> npt.NDArray[np.float64]:
         """Return |h^|, the amplitudes that `devices` believe in when they invert, (len(devices),)."""
         return np.abs(self._channels.belief(devices, self._channels.block(time_s)))
 

@@ -23,6 +23,7 @@ from scipy.special import j0
 from channels.fading import BlockStream, ComplexArray, RayleighFading, RicianFading
 from testbed.errors import RequestError
 from testbed.settings import Part, component
+from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, TileStream
 
 __all__ = ["CorrelatedFading", "autocorrelation", "exponential_weights", "jakes_weights"]
 
@@ -124,6 +125,18 @@ class CorrelatedFading(Part):
         for j, weight in enumerate(weights.tolist()):
             fades += weight * (draw(newest - j) - mean)
         return fades + mean
+
+    def tile(self, row: int, stream: TileStream) -> ComplexArray:
+        """Return the coefficients of a tile's links in the blocks of a row; see `TiledFading`."""
+        weights, mean = self.weights, self.of.line_of_sight
+        # As above: block k takes in the innovations at the addresses k to k + len(weights) - 1, newest first.
+        num_rows = 1 + (TILE_BLOCKS + len(weights) - 2) // TILE_BLOCKS
+        innovations = np.concatenate([self.of.tile(row + later, stream) for later in range(num_rows)]) - mean
+        fades = np.full((TILE_BLOCKS, TILE_ENTITIES), mean, dtype=np.complex128)
+        for j, weight in enumerate(weights.tolist()):
+            newest = len(weights) - 1 - j
+            fades += weight * innovations[newest : newest + TILE_BLOCKS]
+        return fades
 
     def _innovations(self, num_links: int, stream: BlockStream, oldest: int) -> Callable[[int], ComplexArray]:
         drawn = _drawn.setdefault(stream, {}).setdefault((self.of, num_links), {})

@@ -5,6 +5,7 @@ block's own stream. It is prefix-stable, so a further link changes no other. Law
 `correlated_fading`, measured channels in `trace_fading`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Annotated, Protocol, TypeAlias, runtime_checkable
 
@@ -14,6 +15,7 @@ from pydantic import Field
 from scipy.special import gammaincinv
 
 from testbed.settings import Decibels, Part
+from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, TileStream
 from testbed.units import db_to_linear
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "RayleighFading",
     "RicianFading",
     "StaticFading",
+    "TiledFading",
 ]
 
 ComplexArray: TypeAlias = npt.NDArray[np.complex128]
@@ -40,6 +43,31 @@ class Fading(Protocol):
 
 
 @runtime_checkable
+class TiledFading(Protocol):
+    """A law that draws a few links without all the others: what a large population needs (`testbed.tiles`)."""
+
+    def tile(self, row: int, stream: TileStream) -> ComplexArray:
+        """Return the coefficients of a tile's links in the blocks of a row, (TILE_BLOCKS, TILE_ENTITIES).
+
+        `stream(row)` is the generator of these links' tile in a row.
+        """
+        ...
+
+
+class _MemorylessFading(Part, ABC):
+    """What the laws share whose fades are independent from block to block: so many draws make a tile."""
+
+    @abstractmethod
+    def coefficients(self, block: int, num_links: int, stream: BlockStream) -> ComplexArray:
+        """Return the coefficients of a block, (num_links,) complex."""
+
+    def tile(self, row: int, stream: TileStream) -> ComplexArray:
+        """Return the coefficients of a tile's links in the blocks of a row; see `TiledFading`."""
+        shape = (TILE_BLOCKS, TILE_ENTITIES)
+        return self.coefficients(0, TILE_BLOCKS * TILE_ENTITIES, lambda _: stream(row)).reshape(shape)
+
+
+@runtime_checkable
 class LimitedFading(Protocol):
     """A law that cannot serve every run, and says so before one starts."""
 
@@ -48,7 +76,7 @@ class LimitedFading(Protocol):
         ...
 
 
-class RayleighFading(Part):
+class RayleighFading(_MemorylessFading):
     """Rayleigh fading: circular complex Gaussian coefficients of unit mean power, independent between blocks.
 
     `h = (x + j y) / sqrt(2)` with x and y standard normal, so E|h|^2 = 1 and |h|^2 is exponential.
@@ -73,7 +101,7 @@ class RayleighFading(Part):
         return fades
 
 
-class RicianFading(Part):
+class RicianFading(_MemorylessFading):
     """Rician fading: a direct path of constant coefficient over Rayleigh scattering, unit mean power in sum.
 
     `h = sqrt(K / (K + 1)) + sqrt(1 / (K + 1)) g` with g Rayleigh and K the power of the direct path over that
@@ -105,7 +133,7 @@ class RicianFading(Part):
         return fades
 
 
-class NakagamiFading(Part):
+class NakagamiFading(_MemorylessFading):
     """Nakagami-m fading: |h|^2 is Gamma distributed with shape m and mean 1, independent between blocks.
 
     m = 1 is Rayleigh in distribution, m = 1/2 the one-sided Gaussian, large m no fading; Var |h|^2 = 1 / m.
@@ -129,7 +157,7 @@ class NakagamiFading(Part):
         return fades
 
 
-class StaticFading(Part):
+class StaticFading(_MemorylessFading):
     """No fading: every coefficient is 1 in every block; draws nothing."""
 
     kind: str = "static"

@@ -12,7 +12,8 @@ uploads are not affected.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +23,13 @@ from channels.combining import combine
 from channels.fading import ComplexArray, LimitedFading
 from channels.path_loss import Streams
 from channels.uplink import UplinkSettings
+from testbed.index import Ids
 from testbed.streams import Purpose
+from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, Tiles
 
 __all__ = ["UplinkChannels", "received_per_gain"]
+
+_T = TypeVar("_T", bound=np.generic)
 
 
 def received_per_gain(truth: ComplexArray, belief: ComplexArray, phase_rad: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -37,6 +42,11 @@ def received_per_gain(truth: ComplexArray, belief: ComplexArray, phase_rad: npt.
     """
     turned = truth * belief.conj() * np.exp(1j * np.asarray(phase_rad))
     return np.asarray(turned.real / np.abs(belief))
+
+
+def _complex_normals(rng: np.random.Generator, count: int) -> ComplexArray:
+    """Return (count,) numbers whose real and imaginary parts are standard normal."""
+    return rng.standard_normal((count, 2)).view(np.complex128)[:, 0]
 
 
 class UplinkChannels:
@@ -62,7 +72,18 @@ class UplinkChannels:
             has_end = math.isfinite(horizon_s)
             num_blocks = math.ceil(horizon_s / uplink.coherence_time_s) if has_end else None
             uplink.fading.check_run(num_devices, num_blocks, uplink.num_antennas)
+        self._csi_errors = self._luck(Purpose.CSI_ERROR, _complex_normals)
+        self._phases = self._luck(Purpose.PHASE_ERROR, np.random.Generator.standard_normal)
         self._antennas = [self._links(Direction.UPLINK, antenna) for antenna in range(uplink.num_antennas)]
+
+    def _luck(self, purpose: Purpose, draw: Callable[[np.random.Generator, int], npt.NDArray[_T]]) -> Tiles[_T]:
+        """Return what `draw` gives every device in every block, of a purpose's own streams."""
+
+        def tile_of(column: int, row: int) -> npt.NDArray[_T]:
+            rng = self._streams(Purpose.TILE, purpose, column, row)
+            return draw(rng, TILE_BLOCKS * TILE_ENTITIES).reshape(TILE_BLOCKS, TILE_ENTITIES)
+
+        return Tiles(self.num_devices, lambda block, count: draw(self._streams(purpose, block), count), tile_of)
 
     def _links(self, direction: Direction, antenna: int = 0) -> BlockFading:
         return BlockFading(
@@ -83,28 +104,31 @@ class UplinkChannels:
         """Return the coherence block of a time."""
         return self._antennas[0].block(time_s)
 
-    def truth(self, devices: Sequence[int], block: int, group: Sequence[int] | None = None) -> ComplexArray:
+    def truth(self, devices: Ids, block: int, group: Ids | None = None) -> ComplexArray:
         """Return the channels h of `devices` in a block, (len(devices),) complex, path gain included.
 
         With several antennas they are combined for `group`, those who send at once; by default `devices`.
         """
         index = np.asarray(devices, dtype=np.intp)
         if len(self._antennas) == 1:
-            return self._antennas[0].in_block(block)[index]
+            return self._antennas[0].in_block(block, index)
         assert self.uplink.combining is not None
-        antennas = np.stack([antenna.in_block(block) for antenna in self._antennas])
         together = index if group is None else np.asarray(group, dtype=np.intp)
-        return combine(antennas[:, index], self.uplink.combining, antennas[:, together])
+        asked, everybody = (
+            np.stack([antenna.in_block(block, devices) for antenna in self._antennas]) for devices in (index, together)
+        )
+        return combine(asked, self.uplink.combining, everybody)
 
-    def belief(self, devices: Sequence[int], block: int, group: Sequence[int] | None = None) -> ComplexArray:
+    def belief(self, devices: Ids, block: int, group: Ids | None = None) -> ComplexArray:
         """Return the estimates h^ = h + e by which `devices` invert in a block, (len(devices),) complex."""
         truth = self.truth(devices, block, group)
         variance = self.uplink.csi_error_variance
         if variance == 0:
             return truth
-        parts = self._streams(Purpose.CSI_ERROR, block).standard_normal((self.num_devices, 2)) * np.sqrt(variance / 2)
-        errors = np.sqrt(self._antennas[0].path_gains) * (parts[:, 0] + 1j * parts[:, 1])
-        belief: ComplexArray = truth + errors[np.asarray(devices, dtype=np.intp)]
+        index = np.asarray(devices, dtype=np.intp)
+        parts = self._csi_errors.at(index, block).view(np.float64).reshape(-1, 2) * np.sqrt(variance / 2)
+        errors = self._antennas[0].path_amplitudes[index] * (parts[:, 0] + 1j * parts[:, 1])
+        belief: ComplexArray = truth + errors
         return belief
 
     def per_gain(
@@ -117,16 +141,15 @@ class UplinkChannels:
             return np.abs(truth)
         phases_rad = np.zeros(len(devices))
         if spread_rad > 0:
-            everyone = self._streams(Purpose.PHASE_ERROR, block).standard_normal(self.num_devices)
-            phases_rad = spread_rad * everyone[np.asarray(devices, dtype=np.intp)]
+            phases_rad = spread_rad * self._phases.at(np.asarray(devices, dtype=np.intp), block)
         return received_per_gain(truth, self.belief(devices, block, group), phases_rad)
 
-    def mean_power_gains(self, devices: Sequence[int]) -> npt.NDArray[np.float64]:
+    def mean_power_gains(self, devices: Ids) -> npt.NDArray[np.float64]:
         """Return E|h|^2 of `devices` at one antenna, (len(devices),): their path gains, fading having unit mean."""
         return np.asarray(self._antennas[0].path_gains[np.asarray(devices, dtype=np.intp)])
 
     def power_gain(self, device: int, block: int) -> float:
         """Return the power gain |h|^2 of a device that sends alone in its band."""
-        if len(self._antennas) == 1:  # asked for every device and block: as short as can be
-            return float(abs(self._antennas[0].in_block(block)[device]) ** 2)
+        if len(self._antennas) == 1:
+            return self._antennas[0].power_gain([device], block)
         return float(abs(self.truth([device], block)[0]) ** 2)

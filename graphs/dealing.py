@@ -1,5 +1,6 @@
 """One way to deal any graph data by any rule: those for graphs, those for nodes, and those that see labels alone."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from testbed.errors import RequestError
 __all__ = ["deal"]
 
 
-def deal(data: GraphSet | NodeSet, rule: Any, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+def deal(data: GraphSet | NodeSet, rule: Any, num_clients: int, rng: np.random.Generator) -> Sequence[IntArray]:
     """Return each client's graphs (or nodes), sorted, disjoint and at least one.
 
     Together they are all graphs or nodes of the set, unless the rule says that it `subsamples`.
@@ -31,7 +32,7 @@ def deal(data: GraphSet | NodeSet, rule: Any, num_clients: int, rng: np.random.G
     """
     own, other = ("deal_graphs", "deal_nodes") if isinstance(data, GraphSet) else ("deal_nodes", "deal_graphs")
     if hasattr(rule, own):
-        shards: list[IntArray] = getattr(rule, own)(data, num_clients, rng)
+        shards: Sequence[IntArray] = getattr(rule, own)(data, num_clients, rng)
         return shards
     if hasattr(rule, other):
         found, wanted = ("graphs", "the nodes of one") if own == "deal_graphs" else ("the nodes of one graph", "graphs")

@@ -94,7 +94,7 @@ class GraphData(ABC):
         """Return the SHA-256 in hexadecimal of the samples, whatever their name and source."""
         return self.samples.digest()
 
-    def deal(self, rule: Any, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+    def deal(self, rule: Any, num_clients: int, rng: np.random.Generator) -> Sequence[IntArray]:
         """Return the deal of the samples; see `graphs.dealing.deal`."""
         return deal(self.samples, rule, num_clients, rng)
 

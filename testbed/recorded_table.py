@@ -1,9 +1,12 @@
 """The rows of one table while a run goes on: the latest as Python values, full blocks of older ones in a spill."""
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from testbed.schema import ARROW_TYPES, Column, Schema
 from testbed.spill import Place, Spill
@@ -48,8 +51,38 @@ class RecordedTable:
         ValueError : a cell that is not of its column's type.
         RunFailure : the block cannot be written.
         """
-        self._places.append(self._spill().write(_arrow_batch(self.schema, self.cells)))
+        self._write(_arrow_batch(self.schema, self.cells))
         self.cells.clear()
+
+    def extend(self, columns: Sequence[Any]) -> None:
+        """Append rows that are given as columns: arrays of one length, or a value that is the same in all rows.
+
+        Raises
+        ------
+        ValueError : another number of columns, lengths that differ, or a cell that is not of its column's type.
+        RunFailure : a block cannot be written.
+        """
+        lengths = {len(column) for column in columns if isinstance(column, np.ndarray)}
+        if len(columns) != self.width or len(lengths) != 1:
+            raise ValueError(
+                f"table {self.schema.name!r} needs {self.width} columns of one length, got {len(columns)} of the "
+                f"lengths {sorted(lengths)}"
+            )
+        start, (num_rows,) = 0, lengths
+        while start < num_rows:
+            count = min(num_rows - start, self.block_rows - len(self.cells) // self.width)
+            part = [c[start : start + count] if isinstance(c, np.ndarray) else [c] * count for c in columns]
+            start += count
+            if count == self.block_rows:  # a whole block never becomes Python objects
+                self._write(_batch_of(part, self.schema))
+                continue
+            values = [column.tolist() if isinstance(column, np.ndarray) else column for column in part]
+            self.cells.extend(chain.from_iterable(zip(*values, strict=True)))
+            if len(self.cells) == self.width * self.block_rows:
+                self.spill_block()
+
+    def _write(self, block: "pa.RecordBatch") -> None:
+        self._places.append(self._spill().write(block))
 
     def cell(self, row: int, column: int) -> Any:
         """Return one cell."""
@@ -114,17 +147,23 @@ def _arrow_schema(schema: Schema) -> "pa.Schema":
 
 
 def _arrow_batch(schema: Schema, cells: list[Any]) -> "pa.RecordBatch":
+    width = len(schema.columns)
+    return _batch_of([cells[at::width] for at in range(width)], schema)
+
+
+def _batch_of(columns: Sequence[Any], schema: Schema) -> "pa.RecordBatch":
     import pyarrow as pa
 
-    width = len(schema.columns)
-    arrays = [_arrow_array(schema, column, cells[at::width]) for at, column in enumerate(schema.columns)]
+    arrays = [_arrow_array(schema, column, cells) for column, cells in zip(schema.columns, columns, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=_arrow_schema(schema))
 
 
-def _arrow_array(schema: Schema, column: Column, cells: list[Any]) -> "pa.Array":
+def _arrow_array(schema: Schema, column: Column, cells: Any) -> "pa.Array":
     import pyarrow as pa
 
     try:
+        if isinstance(cells, np.ndarray):
+            return pa.array(cells, type=ARROW_TYPES[column.type])
         if column.type == "int":
             # Arrow would cut 1.5 down to 1 without a word; an array takes integers alone.
             return pa.Array.from_buffers(pa.int64(), len(cells), [None, pa.py_buffer(array("q", cells))])

@@ -129,6 +129,17 @@ class Recorder:
 
         return append
 
+    def extend(self, schema: Schema, *columns: Any) -> None:
+        """Append rows to `schema`'s table that are held as columns: arrays of one length, in order.
+
+        What is no array is the value of all the rows: a table of a million clients never becomes Python objects.
+
+        Raises
+        ------
+        ValueError : columns that do not fit the table.
+        """
+        self._opened(schema).extend(columns)
+
     def span(self, entity: str, kind: str, start_s: float, end_s: float, cause_id: int) -> int:
         """Append a span and return its id."""
         span_id = self._next_span_id

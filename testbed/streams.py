@@ -8,7 +8,8 @@ leaves every other draw as it was, and all alternatives under one root seed meet
 
 Time-varying nature is addressed by its block (`FADING, link, block`), so looking at it changes nothing.
 Quantities of a whole population are one vector per (purpose, block) with the entity as position; the vector
-is prefix-stable, so adding a last entity changes no other.
+is prefix-stable, so adding a last entity changes no other. What changes from block to block has such a vector for the
+first 1024 entities, and tiles with addresses of their own for those beyond (`tiles.py`).
 """
 
 from enum import IntEnum
@@ -44,6 +45,7 @@ class Purpose(IntEnum):
     MINIBATCH = 16
     BANDWIDTH = 17
     JITTER = 18
+    TILE = 19
 
 
 def stream(root_seed: int, purpose: Purpose, *ids: int) -> np.random.Generator:

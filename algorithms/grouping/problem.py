@@ -38,7 +38,8 @@ __all__ = [
     "foresee",
 ]
 
-Partition: TypeAlias = tuple[tuple[int, ...], ...]
+# Members in ascending order; everybody may be a `range`, which costs the same whatever their number.
+Partition: TypeAlias = tuple[Sequence[int], ...]
 
 MAX_GAP_FRACTION: Final = 1.0 - 1e-6  # the clip of A: at A = 1 no round would be needed at all
 

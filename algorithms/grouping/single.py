@@ -14,5 +14,5 @@ class SingleGroup(Part):
     kind: str = "single"
 
     def partition(self, problem: GroupingProblem, rng: np.random.Generator) -> Partition:
-        """Return the one group; the rule draws nothing from `rng`."""
-        return (tuple(range(problem.num_clients)),)
+        """Return the one group, counted and not listed; the rule draws nothing from `rng`."""
+        return (range(problem.num_clients),)

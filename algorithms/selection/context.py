@@ -10,14 +10,16 @@ holds; a round goes
 so asking twice changes nothing, and a method can hold any rule in the same three lines.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from functools import cached_property
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
 from testbed.layout import FloatArray
 
-__all__ = ["EnergyQueues", "Selection", "SelectionContext"]
+__all__ = ["CurrentContext", "EnergyQueues", "Selection", "SelectionContext"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,16 @@ class EnergyQueues:
         [0.0, 0.0]
         """
         return cls(np.zeros(num_clients))
+
+    @cached_property
+    def mean_backlog_j(self) -> float:
+        """The mean over all clients [J]."""
+        return float(self.backlogs_j.mean())
+
+    @cached_property
+    def longest_backlog_j(self) -> float:
+        """The longest of all [J]."""
+        return float(self.backlogs_j.max())
 
     def advance(self, spent_j: FloatArray, allowance_j: FloatArray) -> "EnergyQueues":
         """Return the queues after a round: Q_i <- max(Q_i + E_i - allowance_i, 0).
@@ -98,20 +110,44 @@ class SelectionContext:
         return len(self.data_sizes)
 
 
+class CurrentContext(SelectionContext):
+    """The context of one round, whose amplitudes are looked at when a rule asks for them, and not if it does not.
+
+    Parameters
+    ----------
+    population : what stays as it is from round to round.
+    last_norms, queues : as of now; see `SelectionContext`.
+    look : returns the amplitudes as they are now, whenever it is called.
+    """
+
+    def __init__(
+        self, population: SelectionContext, last_norms: FloatArray, queues: EnergyQueues, look: Callable[[], FloatArray]
+    ) -> None:
+        columns: dict[str, Any] = {"last_norms": last_norms, "queues": queues, "_look": look}
+        for name in ("data_sizes", "training_times_s", "energy_budgets_j"):
+            columns[name] = getattr(population, name)
+        for name, value in columns.items():
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def amplitudes(self) -> FloatArray:
+        """See `SelectionContext`."""
+        look: Callable[[], FloatArray] = self.__dict__["_look"]
+        return look()
+
+
 class Selection(Protocol):
     """A rule that chooses the clients of a round."""
 
     # Whether the choice depends on norms of what was sent, or on energies, which over the air follow from them.
     reads_norms: ClassVar[bool]
 
-    def select(
-        self, candidates: tuple[int, ...], context: SelectionContext, rng: np.random.Generator
-    ) -> tuple[int, ...]:
+    def select(self, candidates: Sequence[int], context: SelectionContext, rng: np.random.Generator) -> tuple[int, ...]:
         """Return the chosen ones of `candidates`, ascending: at least one where there are any.
 
         Parameters
         ----------
-        candidates : ids of the clients that can be asked now, without repetition.
+        candidates : ids of the clients that can be asked now, without repetition; a `range` if they are all.
         rng : the stream of the selection (purpose SELECTION, the round).
 
         Raises

@@ -20,6 +20,7 @@ single-class clients on MNIST: 31 % accuracy, for two of ten classes were heard)
 The laws are tested in `tests/algorithms/selection/test_energy_aware.py`.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -72,11 +73,9 @@ class EnergyAware(Part):
     max_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2  # of all clients, asked in one round
     overflow: Literal["random", "largest"] = "random"  # of more than may be asked: any, or the largest margins
 
-    def select(
-        self, candidates: tuple[int, ...], context: SelectionContext, rng: np.random.Generator
-    ) -> tuple[int, ...]:
+    def select(self, candidates: Sequence[int], context: SelectionContext, rng: np.random.Generator) -> tuple[int, ...]:
         """Return the scheduled clients S_t; `rng` draws among those worth it and orders equal margins."""
-        if not candidates:
+        if len(candidates) == 0:
             return ()
         clients = np.sort(np.asarray(candidates, dtype=np.intp))
         values = margins(context, clients, self.utility_weight)

@@ -1,5 +1,7 @@
 """Everybody: full participation."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from algorithms.selection.context import SelectionContext
@@ -13,8 +15,6 @@ class Everybody(Memoryless):
 
     kind: str = "all"
 
-    def select(
-        self, candidates: tuple[int, ...], context: SelectionContext, rng: np.random.Generator
-    ) -> tuple[int, ...]:
+    def select(self, candidates: Sequence[int], context: SelectionContext, rng: np.random.Generator) -> tuple[int, ...]:
         """Return all candidates; draws nothing from `rng`."""
         return tuple(sorted(candidates))

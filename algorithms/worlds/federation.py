@@ -29,6 +29,7 @@ from channels.cell import Cell
 from testbed.devices.availability import Absences
 from testbed.devices.fleet import Fleet
 from testbed.errors import RequestError
+from testbed.index import index_of
 from testbed.layout import FloatArray
 from testbed.learning.evaluation import NO_MODELS
 from testbed.learning.metrics import client_accuracies
@@ -42,7 +43,7 @@ __all__ = ["Choice", "Federation"]
 FLOAT32_BITS = 32
 
 # members who are there -> those to be asked, in the order of delivery
-Choice: TypeAlias = Callable[[tuple[int, ...]], Sequence[int]]
+Choice: TypeAlias = Callable[[Sequence[int]], Sequence[int]]
 
 
 class Federation(Uploads, LocalWork):
@@ -77,12 +78,9 @@ class Federation(Uploads, LocalWork):
 
     def start(self) -> None:
         """Publish the initial model and let the method start its processes."""
-        record_client = self.simulation.records.open(CLIENT)
-        for client, (size, distance) in enumerate(
-            zip(self.workload.data_sizes, self.workload.label_distances, strict=True)
-        ):
-            speed = float(self.fleet.flop_per_s[client])
-            record_client(client, int(size), float(distance), self.fleet.profile_name, speed)
+        clients, speeds = np.arange(len(self.fleet)), self.fleet.flop_per_s
+        of_data = (self.workload.data_sizes, self.workload.label_distances)
+        self.simulation.records.extend(CLIENT, clients, *of_data, self.fleet.profile_name, speeds)
         self.server.publish()
         self.algorithm.start(self)
 
@@ -102,19 +100,19 @@ class Federation(Uploads, LocalWork):
             workload.label_histograms.astype(np.float64),
         )
         histograms *= (sizes / histograms.sum(axis=1))[:, None]  # by tokens of language; else times one
-        gains = self.cell.mean_power_gains(range(len(sizes)))
+        gains = self.cell.mean_power_gains(np.arange(len(sizes)))
         problem = GroupingProblem(training_s, sizes, histograms, upload_s, gains)
         record_group = self.simulation.records.open(GROUP)
-        record_member = self.simulation.records.open(MEMBERSHIP)
+        shares = workload.data_sizes / workload.data_sizes.sum()
         groups = []
         for index, members in enumerate(grouping.partition(problem, self.simulation.stream(Purpose.GROUPING))):
-            group = Group(index, tuple(sorted(members)), workload.data_sizes)
-            slowest_s = float(training_s[list(group.members)].max())
+            members = members if isinstance(members, range) else tuple(sorted(members))
+            group, those = Group(index, members, workload.data_sizes), index_of(members)
+            slowest_s = float(training_s[those].max())
             distance = workload.label_distance_of(group.members)
             record_group(index, len(members), group.share_of(group.members), distance, slowest_s + upload_s)
-            for client in group.members:
-                size = int(workload.data_sizes[client])
-                record_member(index, client, size, group.share_of([client]), float(training_s[client]))
+            columns = (workload.data_sizes[those], shares[those], training_s[those])
+            self.simulation.records.extend(MEMBERSHIP, index, np.asarray(members), *columns)
             groups.append(group)
         return groups
 
@@ -143,10 +141,10 @@ class Federation(Uploads, LocalWork):
         `extra_bits` : what goes with what a member starts from [bit].
         """
         cause_id: int = yield from self._wait_for_somebody(group)
-        present = self._those_here(group.members)
-        self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
-        asked = present if choose is None else tuple(choose(present))
-        if not asked or len(set(asked)) != len(asked) or not set(asked) <= set(present):
+        present = self._present(group)
+        asked = tuple(present if choose is None else choose(present))
+        known = present if isinstance(present, range) else set(present)
+        if not asked or len(set(asked)) != len(asked) or not all(client in known for client in asked):
             raise ValueError(f"asked must be some of {present}, each once, got {asked}")
         version, vector = self.server.version, self.server.vector
         arrivals: dict[int, int] = dict.fromkeys(asked, cause_id)
@@ -161,8 +159,7 @@ class Federation(Uploads, LocalWork):
     def stay_apart(self, group: Group) -> Process:
         """Return the `Base` of a round for which nothing is sent: members who are there go on with their own models."""
         cause_id: int = yield from self._wait_for_somebody(group)
-        present = self._those_here(group.members)
-        self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
+        present = self._present(group)
         own = {client: self.server.models.get(client, self.server.vector) for client in present}
         arrivals = dict.fromkeys(present, cause_id)
         return Base(group, self.server.version, self.server.vector, arrivals, cause_id, own, bits=0.0)
@@ -207,7 +204,7 @@ class Federation(Uploads, LocalWork):
     @property
     def mean_upload_s(self) -> float:
         """How long one digital upload in the whole band takes, the mean over clients at their mean gains [s]."""
-        gains = self.cell.mean_power_gains(range(len(self.fleet)))
+        gains = self.cell.mean_power_gains(np.arange(len(self.fleet)))
         return float(self.cell.foresee_upload_s(gains, self.payload_bits).mean())
 
     def evaluate(self, groups: Sequence[Group]) -> FloatArray:
@@ -221,10 +218,17 @@ class Federation(Uploads, LocalWork):
         if output is None:
             return np.zeros(len(groups))
         histograms = self.workload.label_histograms
-        pooled = np.stack([histograms[list(group.members)].sum(axis=0) for group in groups])
+        pooled = np.stack([histograms[index_of(group.members)].sum(axis=0) for group in groups])
         return client_accuracies(output, pooled)
 
     # -- what the verbs are made of --------------------------------------------------------------------------------
+
+    def _present(self, group: Group) -> Sequence[int]:
+        """Return the members that are there, and record the others as left out."""
+        present = self.absences.present(group.members, self.simulation.now_s)
+        if present is not group.members:
+            self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
+        return present
 
     def _wait_for_somebody(self, group: Group) -> Process:
         cause_id, start_s = self._releases.next_cause(group), self.simulation.now_s

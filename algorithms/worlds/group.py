@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from testbed.index import index_of
+
 __all__ = ["Group"]
 
 
@@ -16,12 +18,12 @@ class Group:
     Parameters
     ----------
     index : number of the group.
-    members : client ids, ascending.
+    members : client ids, ascending; a `range` where they are all, so that a large group costs no more than a small one.
     data_sizes : samples d_i of every client of the federation, `(num_clients,)`.
     """
 
     index: int
-    members: tuple[int, ...]
+    members: Sequence[int]
     data_sizes: npt.NDArray[np.int64]
 
     def only(self, client: int) -> "Group":
@@ -37,9 +39,9 @@ class Group:
 
     def weights(self, clients: Sequence[int]) -> npt.NDArray[np.float64]:
         """Return the aggregation weights a_i = d_i / sum d of `clients`, which sum to one."""
-        sizes = self.data_sizes[list(clients)].astype(np.float64)
+        sizes = self.data_sizes[index_of(clients)].astype(np.float64)
         return np.asarray(sizes / sizes.sum())
 
     def share_of(self, clients: Sequence[int]) -> float:
         """Return the share of all samples that `clients` hold: beta_j if all members are given."""
-        return float(self.data_sizes[list(clients)].sum() / self.data_sizes.sum())
+        return float(self.data_sizes[index_of(clients)].sum() / self.data_sizes.sum())

@@ -24,7 +24,7 @@ class Participation:
         """Let the span `span_id`, which ended now, be the last of the group's round: it releases the next."""
         self._releases.follow(group, span_id)
 
-    def _those_here(self, clients: Sequence[int]) -> tuple[int, ...]:
+    def _those_here(self, clients: Sequence[int]) -> Sequence[int]:
         return self.absences.present(clients, self.simulation.now_s)
 
     def _left_out(self, group: Group, clients: Iterable[int], status: str, time_s: float | None = None) -> None:

@@ -8,11 +8,11 @@ it is told, draws from the stream (SELECTION, round), and after the round takes 
     scheduler.end_round(turn)                                    # also where nobody transmitted
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 
-from algorithms.selection.context import EnergyQueues, Selection, SelectionContext
+from algorithms.selection.context import CurrentContext, EnergyQueues, Selection, SelectionContext
 from algorithms.selection.everybody import Everybody
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.round import RoundTurn
@@ -41,14 +41,17 @@ class Scheduler:
         self.round = 0
         num_clients = len(fed.fleet)
         self._fed = fed
-        self._everybody = tuple(range(num_clients))
-        self._context = SelectionContext(
+        self._everybody = np.arange(num_clients)
+        self._last_norms = np.full(num_clients, np.nan)
+        self._spent_j = np.zeros(num_clients)  # in the round that ends; nothing between rounds [J]
+        self._queues = EnergyQueues.empty(num_clients)
+        self._population = SelectionContext(
             data_sizes=fed.workload.data_sizes.astype(np.float64),
             training_times_s=fed.fleet.training_time_s(fed.workload.job_flop),
-            amplitudes=self._amplitudes(),
+            amplitudes=np.maximum(np.sqrt(fed.cell.mean_power_gains(self._everybody)), _DEEPEST_FADE),
             energy_budgets_j=np.full(num_clients, fed.cell.uplink.energy_budget_j),
-            last_norms=np.full(num_clients, np.nan),
-            queues=EnergyQueues.empty(num_clients),
+            last_norms=self._last_norms,
+            queues=self._queues,
         )
         # Full participation leaves nothing to tell that the version's row does not.
         self._record = None if isinstance(selection, Everybody) else fed.simulation.records.open(SELECTION)
@@ -56,24 +59,26 @@ class Scheduler:
     @property
     def context(self) -> SelectionContext:
         """All clients as they stand now."""
-        return replace(self._context, amplitudes=self._amplitudes())
+        now_s = self._fed.simulation.now_s
+        return CurrentContext(self._population, self._last_norms, self._queues, lambda: self._amplitudes(now_s))
 
-    def choose(self, present: tuple[int, ...]) -> tuple[int, ...]:
+    def choose(self, present: Sequence[int]) -> tuple[int, ...]:
         """Return whom of those `present` the current round asks; asking twice changes nothing."""
         rng = self._fed.simulation.stream(Purpose.SELECTION, self.round)
         return self.selection.select(present, self.context, rng)
 
     def end_round(self, turn: RoundTurn) -> None:
         """Take note of what the round cost and of the norms sent, and go on to the next."""
-        spent_j, norms = np.zeros(len(self._everybody)), self._context.last_norms.copy()
+        spent_j = self._spent_j
         for client, energy_j in turn.energies_j.items():
             spent_j[client] = energy_j
-        for client, norm in turn.norms.items():
-            norms[client] = norm
-        queues = self.selection.advance(self._context, spent_j)
-        self._context = replace(self._context, last_norms=norms, queues=queues)
+        queues = self._queues = self.selection.advance(self.context, spent_j)
+        if turn.norms:
+            if self.selection.reads_norms:  # a context that such a rule keeps stays as it was
+                self._last_norms = self._last_norms.copy()
+            for client, norm in turn.norms.items():
+                self._last_norms[client] = norm
         if self._record is not None:
-            backlogs_j = queues.backlogs_j
             self._record(
                 self.round,
                 self._fed.simulation.now_s,
@@ -81,11 +86,13 @@ class Scheduler:
                 len(turn.base.arrivals),
                 len(turn.delivered),
                 float(spent_j.sum()),
-                float(backlogs_j.mean()),
-                float(backlogs_j.max()),
+                queues.mean_backlog_j,
+                queues.longest_backlog_j,
             )
+        for client in turn.energies_j:
+            spent_j[client] = 0.0
         self.round += 1
 
-    def _amplitudes(self) -> FloatArray:
-        believed = self._fed.cell.believed_amplitudes(self._everybody, self._fed.simulation.now_s)
+    def _amplitudes(self, time_s: float) -> FloatArray:
+        believed = self._fed.cell.believed_amplitudes(self._everybody, time_s)
         return np.maximum(believed, _DEEPEST_FADE)

@@ -37,7 +37,7 @@ class SplitClusters:
     """
 
     def __init__(self, fed: Federation, group: Group) -> None:
-        self.clusters: list[tuple[int, ...]] = [group.members]
+        self.clusters: list[tuple[int, ...]] = [tuple(group.members)]
         self._fed, self._group, self._round = fed, group, 0
         self._record_criterion = fed.simulation.records.open(SPLIT_CRITERION)
         self._record_member = fed.simulation.records.open(SPLIT_MEMBERSHIP)

@@ -9,7 +9,8 @@ absences.
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Final, Protocol, Self, TypeAlias
+from functools import cached_property
+from typing import Annotated, Final, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +20,16 @@ from testbed.devices.energy import Interval, clipped, duration_s, union
 from testbed.errors import RequestError, RunFailure
 from testbed.settings import Fraction, Part, PositiveSeconds, Seconds, Settings
 from testbed.streams import Purpose
+from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, Tiles, TileStream
 
-__all__ = ["Absences", "AlwaysAvailable", "Availability", "BernoulliBlocks", "FaultSettings"]
+__all__ = ["Absences", "AlwaysAvailable", "Availability", "BernoulliBlocks", "FaultSettings", "TiledAvailability"]
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 BlockStream: TypeAlias = Callable[[int], np.random.Generator]
 
 _MOST_BLOCKS_SEARCHED: Final = 1_000_000
-_CACHE_BYTES: Final = 16_000_000
+_CHUNK: Final = 1 << 12  # devices whose tiles are all kept at once
 
 
 class Availability(Protocol):
@@ -44,6 +46,15 @@ class Availability(Protocol):
 
     def absences(self, num_devices: int, until_s: float) -> Mapping[int, Sequence[Interval]]:
         """Return absences beside those of blocks: device -> intervals that begin before the end of the run [s]."""
+        ...
+
+
+@runtime_checkable
+class TiledAvailability(Protocol):
+    """A law that knows about a few devices without all the others: what a large population needs (`testbed.tiles`)."""
+
+    def tile(self, row: int, stream: TileStream) -> BoolArray:
+        """Return who of a tile's devices is there in the blocks of a row, (TILE_BLOCKS, TILE_ENTITIES)."""
         ...
 
 
@@ -82,6 +93,10 @@ class BernoulliBlocks(Part):
         """Return who is there in a block, (num_devices,)."""
         there: BoolArray = stream(block).random(num_devices) < self.probability
         return there
+
+    def tile(self, row: int, stream: TileStream) -> BoolArray:
+        """Return who is there in the blocks of a row; see `TiledAvailability`."""
+        return self.present(0, TILE_BLOCKS * TILE_ENTITIES, lambda _: stream(row)).reshape(TILE_BLOCKS, TILE_ENTITIES)
 
     def absences(self, num_devices: int, until_s: float) -> dict[int, list[Interval]]:
         """Return none: blocks say it all."""
@@ -138,11 +153,23 @@ class Absences:
         until_s: float = math.inf,
     ) -> None:
         self.num_devices = num_devices
-        self._availability = availability
         self._length_s = availability.block_length_s
-        self._stream: BlockStream = lambda block: stream_fn(Purpose.AVAILABILITY, block)
-        self._masks: dict[int, BoolArray] = {}
-        self._most_masks = max(4, _CACHE_BYTES // max(1, num_devices))
+
+        def stream(block: int) -> np.random.Generator:
+            return stream_fn(Purpose.AVAILABILITY, block)
+
+        # What never changes is drawn once, for everybody.
+        tiled = availability if isinstance(availability, TiledAvailability) and math.isfinite(self._length_s) else None
+
+        def tile_of(column: int, row: int) -> BoolArray:
+            assert tiled is not None
+            return tiled.tile(row, lambda r: stream_fn(Purpose.TILE, Purpose.AVAILABILITY, column, r))
+
+        self._there: Tiles[np.bool_] = Tiles(
+            num_devices,
+            lambda block, count: availability.present(block, count, stream),
+            None if tiled is None else tile_of,
+        )
         intervals: dict[int, list[Interval]] = {}
         for fault in faults:
             if fault.device >= num_devices:
@@ -156,26 +183,36 @@ class Absences:
     @property
     def nobody_ever_leaves(self) -> bool:
         """Whether every device is there all the time."""
-        return not self._known and math.isinf(self._length_s) and bool(self._mask(0).all())
+        return not self._known and self._chance_never_intervenes
+
+    @cached_property
+    def _chance_never_intervenes(self) -> bool:
+        return math.isinf(self._length_s) and bool(self._there.at(np.arange(self.num_devices), 0).all())
 
     def is_available(self, device: int, time_s: float) -> bool:
         """Return whether a device is there at a time."""
         faults = self._known.get(device)
         if faults is not None and _covers(faults, time_s):
             return False
-        return bool(self._mask(self._block(time_s))[device])
+        return bool(self._there.one(device, self._block(time_s)))
 
-    def present(self, devices: Sequence[int], time_s: float) -> tuple[int, ...]:
-        """Return those of `devices` who are there at a time, in their order."""
-        mask = self._mask(self._block(time_s))
-        if not self._known and mask.all():
-            return tuple(devices)
-        there = mask[np.asarray(devices, dtype=np.intp)].tolist()
-        return tuple(
+    def present(self, devices: Sequence[int], time_s: float) -> Sequence[int]:
+        """Return those of `devices`, each once, that are there at a time, in their order; `devices` itself if all are.
+
+        Where chance takes nobody away, the work is that of those who have absences, however many others there are.
+        """
+        if self._chance_never_intervenes:
+            members = devices if isinstance(devices, range) else set(devices)
+            away = {d for d, parts in self._known.items() if d in members and _covers(parts, time_s)}
+            return tuple(device for device in devices if device not in away) if away else devices
+        there = self._there.at(np.asarray(devices, dtype=np.intp), self._block(time_s)).tolist()
+        known = self._known
+        here = tuple(
             device
             for device, is_there in zip(devices, there, strict=True)
-            if is_there and not _covers(self._known.get(device, ()), time_s)
+            if is_there and not (device in known and _covers(known[device], time_s))
         )
+        return devices if len(here) == len(devices) else here
 
     def next_change_s(self, device: int, time_s: float, until_s: float = math.inf) -> float:
         """Return when a device next comes or goes after a time [s]; infinity if never.
@@ -207,17 +244,19 @@ class Absences:
         """Return when each of `devices` is away between 0 and a time, as disjoint intervals in order [s]."""
         chosen = sorted(set(devices))
         away: dict[int, list[Interval]] = {device: clipped(self._known.get(device, ()), until_s) for device in chosen}
-        # Block by block for all at once: a block's vector is drawn once, however large the population.
+        # Block by block for all at once: what is drawn for a block is drawn once.
         for block, interval in self._blocks(until_s):
-            for position in np.flatnonzero(~self._mask(block)[chosen]):
+            for position in np.flatnonzero(~self._there.at(np.array(chosen, dtype=np.intp), block)):
                 away[chosen[position]].append(interval)
         return {device: union(parts) for device, parts in away.items()}
 
     def absent_s(self, until_s: float) -> FloatArray:
         """Return how long each device is away between 0 and a time, (num_devices,) [s]."""
         absent_s = np.zeros(self.num_devices)
-        for block, (start_s, end_s) in self._blocks(until_s):
-            absent_s += (end_s - start_s) * ~self._mask(block)
+        for first in range(0, self.num_devices, _CHUNK):
+            devices = np.arange(first, min(first + _CHUNK, self.num_devices))
+            for block, (start_s, end_s) in self._blocks(until_s):
+                absent_s[devices] += (end_s - start_s) * ~self._there.at(devices, block)
         for device, parts in self.intervals(self._known, until_s).items():
             absent_s[device] = duration_s(parts)
         return absent_s
@@ -235,25 +274,16 @@ class Absences:
         # An edge is rounded, perhaps down onto this time: the edges themselves decide.
         return block + 1 if time_s >= (block + 1) * self._length_s else block
 
-    def _mask(self, block: int) -> BoolArray:
-        mask = self._masks.get(block)
-        if mask is None:
-            mask = self._availability.present(block, self.num_devices, self._stream)
-            if len(self._masks) >= self._most_masks:
-                del self._masks[next(iter(self._masks))]
-            self._masks[block] = mask
-        return mask
-
     def _next_block_change_s(self, device: int, time_s: float, until_s: float) -> float:
         if math.isinf(self._length_s):
             return math.inf
         first = self._block(time_s)
-        state = self._mask(first)[device]
+        state = self._there.one(device, first)
         for block in range(first + 1, first + 1 + _MOST_BLOCKS_SEARCHED):
             edge_s = block * self._length_s
             if edge_s >= until_s:
                 return math.inf
-            if self._mask(block)[device] != state:
+            if self._there.one(device, block) != state:
                 return edge_s
         word = "there" if state else "away"
         raise RunFailure(

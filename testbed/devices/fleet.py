@@ -115,10 +115,10 @@ class Fleet:
         computing_s, transmitting_s, _, idle_s = times_s
         energy_compute_j = compute_energy_j(self.profile.compute_w, computing_s)
         energy_idle_j = standing_energy_j(self.profile.idle_w, idle_s, self.profile.transmit_w, transmitting_s)
-        append = self._simulation.records.open(DEVICE)
-        columns = (*times_s, energy_compute_j, self._radiated_energy_j(), energy_idle_j)
-        for index, values in enumerate(np.stack(columns, axis=1).tolist()):
-            append(index, self.profile_name, elapsed_s, *values)
+        energies_j = (energy_compute_j, self._radiated_energy_j(), energy_idle_j)
+        self._simulation.records.extend(
+            DEVICE, np.arange(len(self)), self.profile_name, elapsed_s, *times_s, *energies_j
+        )
 
     def _time_accounts(self, elapsed_s: float) -> FloatArray:
         """Return the rows computing, transmitting, absent and idle, (4, num_devices) [s]."""

@@ -19,7 +19,7 @@ from testbed.learning.held_out import ClientSplits, IntArray
 from testbed.learning.jobs import EvaluationJob, Jobs
 from testbed.learning.kernels.protocol import Job, Kernel
 from testbed.learning.minibatches import BatchPlan
-from testbed.learning.partition import label_histogram
+from testbed.learning.partition import label_histogram, sizes_of
 from testbed.learning.placement.choice import placement_of
 from testbed.learning.placement.replaying import ReplayingPlacement
 from testbed.learning.result_store import ResultStore
@@ -80,7 +80,7 @@ def assemble(
         )
     data.record(simulation.records)
     plan = BatchPlan(training.batch_size, training.local_steps, training.local_epochs)
-    width = max(plan.width(len(shard)) for shard in shards)
+    width = plan.width(int(sizes_of(shards).max()))
     local = () if model is not None else getattr(scenario.architecture, "local_tensors", ())
     trial = None if isinstance(data.train_inputs, np.ndarray) else shards[0]  # of a store: what one client has
     task = LearningTask(module, data, optimizer, batch_width=width, local=local, trial=trial)

@@ -14,6 +14,7 @@ from testbed.learning.kernels.protocol import EvaluationOutput
 __all__ = ["check_metric", "client_accuracies", "clients_metrics", "evaluation_metrics", "main_metrics"]
 
 _UNLUCKY_PERCENTILE: Final = 10.0
+_BLOCK_ROWS: Final = 1 << 16
 
 
 def main_metrics(output: EvaluationOutput, *, is_language: bool) -> dict[str, float]:
@@ -105,9 +106,10 @@ def client_accuracies(output: EvaluationOutput, histograms: npt.NDArray[np.int64
     array([0.65])
     """
     tested = output.num_samples > 0
-    mixes = histograms[:, tested].astype(np.float64)
-    totals = mixes.sum(axis=1)
-    correct = mixes @ (output.num_correct[tested] / output.num_samples[tested])
-    accuracies = np.full(len(totals), np.nan)
-    np.divide(correct, totals, out=accuracies, where=totals > 0)
+    of_class = output.num_correct[tested] / output.num_samples[tested]
+    accuracies = np.full(len(histograms), np.nan)
+    for start in range(0, len(histograms), _BLOCK_ROWS):  # of a large population, no second copy of all
+        mixes = histograms[start : start + _BLOCK_ROWS, tested].astype(np.float64)
+        totals = mixes.sum(axis=1)
+        np.divide(mixes @ of_class, totals, out=accuracies[start : start + _BLOCK_ROWS], where=totals > 0)
     return accuracies

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from torch import nn
 
 from testbed.errors import RequestError
+from testbed.index import index_of
 from testbed.learning.cost import TrainingCost
 from testbed.learning.datasets.dataset import AnyDataset
 from testbed.learning.evaluation import NO_MODELS, NO_VIEWS, Evaluator
@@ -36,7 +37,7 @@ from testbed.learning.jobs import GradientJob, Handle, Jobs, TrainingJob, Traini
 from testbed.learning.learning_rate import LearningRate
 from testbed.learning.minibatches import BatchPlan, make_training_job
 from testbed.learning.own_tensors import OwnTensors
-from testbed.learning.partition import label_distance
+from testbed.learning.partition import label_distance, sizes_of
 from testbed.learning.segments import Segments
 from testbed.learning.task import LearningTask, State
 from testbed.learning.trials import Trials
@@ -117,7 +118,7 @@ class Workload:
         self.data_dir = data_dir
         self.sources: dict[str, str] = {}
         self.horizon_rounds: float = math.inf
-        self.data_sizes = np.array([len(shard) for shard in shards], dtype=np.int64)
+        self.data_sizes = sizes_of(shards)
         self.splits = splits
         self.keeps_optimizer_state = keeps_optimizer_state
         self.data = data
@@ -146,7 +147,7 @@ class Workload:
     @property
     def step_flop(self) -> npt.NDArray[np.float64]:
         """FLOP of one step of a segment, or of one gradient, of each client, `(num_clients,)`."""
-        return np.array([self.cost.flop(self.plan.width(int(n))) for n in self.data_sizes])
+        return self._by_size(lambda size: self.cost.flop(self.plan.width(size)))
 
     @property
     def job_flop(self) -> npt.NDArray[np.float64]:
@@ -154,14 +155,14 @@ class Workload:
 
         Where samples differ, that of a job that visits each of the client's samples equally often.
         """
-        passes = [self.plan.samples_per_job(len(shard)) / len(shard) for shard in self.shards]
         if self.cost.flop_of_sample is None:
-            return np.array([self.cost.flop(self.plan.samples_per_job(int(n))) for n in self.data_sizes])
+            return self._by_size(lambda size: self.cost.flop(self.plan.samples_per_job(size)))
+        passes = [self.plan.samples_per_job(len(shard)) / len(shard) for shard in self.shards]
         return np.array([n * self.cost.flop_of(shard) for n, shard in zip(passes, self.shards, strict=True)])
 
     def label_distance_of(self, clients: Sequence[int]) -> float:
         """Return the L1 distance of the pooled label mix of `clients` from the global one, 0 to 2."""
-        pooled = self.label_histograms[list(clients)].sum(axis=0, keepdims=True)
+        pooled = self.label_histograms[index_of(clients)].sum(axis=0, keepdims=True)
         return float(label_distance(pooled, self.label_histograms.sum(axis=0))[0])
 
     def next_job(
@@ -273,6 +274,11 @@ class Workload:
     def part_done(self, job: TrainingJob, flop: float) -> TrainingJob | None:
         """Return the job of those whole steps that `flop` operations pay for; None if not one [FLOP]."""
         return part_paid_for(self.cost, job, flop)
+
+    def _by_size(self, value: Callable[[int], float]) -> npt.NDArray[np.float64]:
+        """Return a value of each client that its number of samples decides, `(num_clients,)`."""
+        sizes, which = np.unique(self.data_sizes, return_inverse=True)
+        return np.array([value(size) for size in sizes.tolist()], dtype=np.float64)[which]
 
     def _next_index(self, client: int) -> int:
         self._jobs_made[client] += 1

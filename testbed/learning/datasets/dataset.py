@@ -72,7 +72,7 @@ class AnyDataset(Protocol):
         """Write the tables, if any, that say what became of the data in the deal; called once, after `seen_by`."""
         ...
 
-    def deal(self, rule: Any, num_clients: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+    def deal(self, rule: Any, num_clients: int, rng: np.random.Generator) -> Sequence[npt.NDArray[np.int64]]:
         """Return each client's samples as sorted indices, dealt by a rule of the kind `partition`.
 
         Raises
@@ -182,11 +182,11 @@ class Dataset:
         """The shape of one sample."""
         return tuple(self.train_inputs.shape[1:])
 
-    def deal(self, rule: Any, num_clients: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+    def deal(self, rule: Any, num_clients: int, rng: np.random.Generator) -> Sequence[npt.NDArray[np.int64]]:
         """Return the deal of the training samples; see `AnyDataset.deal`."""
         if not hasattr(rule, "deal"):
             raise self._refusal(f"the partition {rule.kind!r} deals graphs, and these samples are arrays")
-        return list(rule.deal(self.train_labels, num_clients, rng))
+        return rule.deal(self.train_labels, num_clients, rng)  # type: ignore[no-any-return]
 
     def seen_by(self, model: Any, shards: Sequence[npt.NDArray[np.int64]], *, by_client: bool) -> "Dataset":
         """Return the data as it is, or with the training samples to test with; see `AnyDataset.seen_by`."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from testbed.learning.partition.deal import Deal, even_sizes
 from testbed.learning.partition.rule import IntArray, require_samples
 from testbed.settings import Part
 
@@ -17,7 +18,7 @@ class ContiguousPartition(Part):
 
     kind: str = "contiguous"
 
-    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> Deal:
         """Return the deal; see `Partition.deal`."""
         require_samples(len(labels), num_clients, 1)
-        return np.array_split(np.arange(len(labels), dtype=np.int64), num_clients)
+        return Deal(np.repeat(np.arange(num_clients), even_sizes(len(labels), num_clients)), num_clients)

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from testbed.errors import RequestError
+from testbed.learning.partition.deal import Deal
 from testbed.learning.partition.rule import IntArray, members_of_classes, require_one_label, require_samples
 from testbed.settings import Part
 
@@ -35,14 +36,16 @@ class DirichletPartition(Part):
     # 1 is the least with which every client can train at all.
     min_samples: PositiveInt = 1  # of a client
 
-    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> Deal:
         """Return the deal; see `Partition.deal`."""
         require_one_label(labels, self.kind)
         require_samples(len(labels), num_clients, self.min_samples)
         classes = [rng.permutation(members) for members in members_of_classes(labels)]
         cuts = self._draw_cuts(np.array([len(members) for members in classes]), num_clients, rng)
-        pieces = [np.split(members, cut) for members, cut in zip(classes, cuts, strict=True)]
-        return [np.sort(np.concatenate(shard)) for shard in zip(*pieces, strict=True)]
+        owners = np.empty(len(labels), dtype=np.int64)
+        for members, cut in zip(classes, cuts, strict=True):
+            owners[members] = np.repeat(np.arange(num_clients), np.diff(cut, prepend=0, append=len(members)))
+        return Deal(owners, num_clients)
 
     def _draw_cuts(self, class_sizes: IntArray, num_clients: int, rng: np.random.Generator) -> IntArray:
         """Return where, in each class, the next client's members begin: (num_classes, num_clients - 1)."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from testbed.learning.partition.deal import Deal, even_sizes
 from testbed.learning.partition.rule import IntArray, require_samples
 from testbed.settings import Part
 
@@ -13,7 +14,9 @@ class IidPartition(Part):
 
     kind: str = "iid"
 
-    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> Deal:
         """Return the deal; see `Partition.deal`."""
         require_samples(len(labels), num_clients, 1)
-        return [np.sort(shard) for shard in np.array_split(rng.permutation(len(labels)), num_clients)]
+        owners = np.empty(len(labels), dtype=np.int64)
+        owners[rng.permutation(len(labels))] = np.repeat(np.arange(num_clients), even_sizes(len(labels), num_clients))
+        return Deal(owners, num_clients)

@@ -1,13 +1,17 @@
 """What a deal looks like: how many samples of each class everybody holds, and how far that is from the whole."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from testbed.learning.partition.deal import Deal, sizes_of
 from testbed.learning.partition.rule import IntArray
 
 __all__ = ["label_distance", "label_histogram"]
+
+_BLOCK_ROWS: Final = 1 << 16
 
 
 def label_histogram(labels: IntArray, shards: Sequence[IntArray], num_classes: int) -> IntArray:
@@ -16,9 +20,11 @@ def label_histogram(labels: IntArray, shards: Sequence[IntArray], num_classes: i
     >>> label_histogram(np.array([0, 0, 1, 2]), [np.array([0, 2]), np.array([1, 3])], 3).tolist()
     [[1, 1, 0], [1, 0, 1]]
     """
-    return np.stack([np.bincount(labels[shard].reshape(-1), minlength=num_classes) for shard in shards]).astype(
-        np.int64
-    )
+    samples = shards.samples if isinstance(shards, Deal) else np.concatenate(list(shards))
+    found = labels[samples].reshape(len(samples), -1)
+    cells = np.repeat(np.arange(len(shards)), sizes_of(shards))[:, None] * num_classes + found
+    counts = np.bincount(cells.reshape(-1), minlength=len(shards) * num_classes)
+    return counts.astype(np.int64, copy=False).reshape(len(shards), num_classes)
 
 
 def label_distance(
@@ -53,5 +59,9 @@ def label_distance(
     sizes = histograms.sum(axis=-1, keepdims=True)
     if not (sizes > 0).all() or not total.sum() > 0:
         raise ValueError("a label mix of no samples is not defined")
-    distance = np.abs(total / total.sum() - histograms / sizes).sum(axis=-1)
-    return np.asarray(distance, dtype=np.float64)
+    # A block at a time: the mixes of a large population take several times the memory of its histograms.
+    mix, rows, row_sizes = total / total.sum(), histograms.reshape(-1, histograms.shape[-1]), sizes.reshape(-1, 1)
+    starts = range(0, len(rows), _BLOCK_ROWS)
+    blocks = ((rows[k : k + _BLOCK_ROWS], row_sizes[k : k + _BLOCK_ROWS]) for k in starts)
+    distances = [np.abs(mix - block / block_sizes).sum(axis=-1) for block, block_sizes in blocks]
+    return np.concatenate(distances).reshape(histograms.shape[:-1])

@@ -4,6 +4,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from testbed.errors import RequestError
+from testbed.learning.partition.deal import Deal, even_sizes
 from testbed.learning.partition.rule import IntArray, members_of_classes, require_one_label, require_samples
 from testbed.settings import Part
 
@@ -29,22 +30,21 @@ class PathologicalPartition(Part):
     kind: str = "pathological"
     classes_per_client: PositiveInt  # labels that a client has
 
-    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> Deal:
         """Return the deal; see `Partition.deal`."""
         require_one_label(labels, self.kind)
         require_samples(len(labels), num_clients, 1)
         classes = [rng.permutation(members) for members in members_of_classes(labels)]
         holders = self._holders(len(classes), num_clients)
-        shards: list[list[IntArray]] = [[] for _ in range(num_clients)]
+        owners = np.empty(len(labels), dtype=np.int64)
         for members, clients in zip(classes, holders, strict=True):
             if len(members) < len(clients):
                 raise RequestError(
                     f"partition pathological: class {int(labels[members[0]])} has {len(members)} samples "
                     f"for the {len(clients)} clients that hold it; use fewer clients or more samples"
                 )
-            for client, piece in zip(clients, np.array_split(members, len(clients)), strict=True):
-                shards[client].append(piece)
-        return [np.sort(np.concatenate(shard)) for shard in shards]
+            owners[members] = np.repeat(clients, even_sizes(len(members), len(clients)))
+        return Deal(owners, num_clients)
 
     def _holders(self, num_classes: int, num_clients: int) -> list[list[int]]:
         """Return the clients that hold each class, in order."""

@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from testbed.learning.partition.deal import Deal
 from testbed.learning.partition.rule import IntArray, require_samples
 from testbed.settings import Part
 
@@ -28,7 +29,7 @@ class QuantitySkewPartition(Part):
     # 1 is the least with which every client can train at all.
     min_samples: PositiveInt = 1  # of a client
 
-    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> Deal:
         """Return the deal; see `Partition.deal`."""
         require_samples(len(labels), num_clients, self.min_samples)
         logs = self.sigma * rng.standard_normal(num_clients)
@@ -37,4 +38,6 @@ class QuantitySkewPartition(Part):
         # Rounded cumulative shares never decrease, so no sample is dealt twice or left over.
         ends = np.rint(rest * np.cumsum(amounts) / amounts.sum()).astype(np.int64)
         ends = np.minimum(ends, rest) + self.min_samples * np.arange(1, num_clients + 1)
-        return [np.sort(shard) for shard in np.split(rng.permutation(len(labels)), ends[:-1])]
+        owners = np.empty(len(labels), dtype=np.int64)
+        owners[rng.permutation(len(labels))] = np.repeat(np.arange(num_clients), np.diff(ends, prepend=0))
+        return Deal(owners, num_clients)

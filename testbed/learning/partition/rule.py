@@ -1,5 +1,6 @@
 """The protocol of the rules by which samples are dealt to clients, and what the rules share."""
 
+from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 class Partition(Protocol):
     """A rule by which samples are dealt to clients."""
 
-    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> Sequence[IntArray]:
         """Return each client's sample indices, sorted; disjoint and together `arange(len(labels))`.
 
         Parameters

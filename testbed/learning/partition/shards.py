@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import PositiveInt
 
+from testbed.learning.partition.deal import Deal, even_sizes
 from testbed.learning.partition.rule import IntArray, require_one_label, require_samples
 from testbed.settings import Part
 
@@ -26,12 +27,15 @@ class ShardsPartition(Part):
     kind: str = "shards"
     shards_per_client: PositiveInt  # runs of samples sorted by label that a client gets
 
-    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> Deal:
         """Return the deal; see `Partition.deal`."""
         require_one_label(labels, self.kind)
         require_samples(len(labels), num_clients, self.shards_per_client)
         shuffled = rng.permutation(len(labels))
         by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-        shards = np.array_split(by_class, num_clients * self.shards_per_client)
-        hands = rng.permutation(len(shards)).reshape(num_clients, self.shards_per_client)
-        return [np.sort(np.concatenate([shards[shard] for shard in hand])) for hand in hands.tolist()]
+        num_shards = num_clients * self.shards_per_client
+        holders = np.empty(num_shards, dtype=np.int64)
+        holders[rng.permutation(num_shards)] = np.repeat(np.arange(num_clients), self.shards_per_client)
+        owners = np.empty(len(labels), dtype=np.int64)
+        owners[by_class] = np.repeat(holders, even_sizes(len(labels), num_shards))
+        return Deal(owners, num_clients)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from testbed.learning.partition.deal import Deal
 from testbed.learning.partition.rule import IntArray, require_one_label, require_samples
 from testbed.settings import Part
 
@@ -17,10 +18,13 @@ class StratifiedPartition(Part):
 
     kind: str = "stratified"
 
-    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> list[IntArray]:
+    def deal(self, labels: IntArray, num_clients: int, rng: np.random.Generator) -> Deal:
         """Return the deal; see `Partition.deal`."""
         require_one_label(labels, self.kind)
         require_samples(len(labels), num_clients, 1)
         shuffled = rng.permutation(len(labels))
         by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-        return [np.sort(by_class[seat::num_clients]) for seat in rng.permutation(num_clients).tolist()]
+        seats = np.argsort(rng.permutation(num_clients))  # who sits where, clients having drawn their seats
+        owners = np.empty(len(labels), dtype=np.int64)
+        owners[by_class] = np.resize(seats, len(labels))
+        return Deal(owners, num_clients)

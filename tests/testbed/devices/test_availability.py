@@ -141,10 +141,10 @@ def test_asking_in_another_order_gets_the_same_answers() -> None:
 
 def test_forgetting_old_blocks_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = absences(BLOCKS).intervals([1], 1000.0)
-    monkeypatch.setattr("testbed.devices.availability._CACHE_BYTES", 1)
+    monkeypatch.setattr("testbed.tiles._KEPT_NUMBERS", 1)
     small = absences(BLOCKS)
     assert [small.intervals([1], 1000.0) for _ in range(2)] == [expected, expected]
-    assert len(small._masks) == 4
+    assert len(small._there._vectors) == 4
 
 
 def walk(one: Absences, device: int, until_s: float) -> list[tuple[float, float]]:

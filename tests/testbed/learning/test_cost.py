@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -6,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from testbed.learning.cost import training_cost
 from testbed.learning.models.mlp import Mlp
@@ -101,3 +104,25 @@ def test_counting_changes_neither_the_model_nor_the_global_generator():
 def test_no_example_is_refused():
     with pytest.raises(ValueError, match="example"):
         training_cost(mlp(6, 5, 3), *examples(0, 6))
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [(Mlp(hidden=(16,)), (1, 28, 28)), (PaperCnn(), (1, 28, 28))],
+    ids=["mlp", "cnn"],
+)
+def test_operations_are_those_that_torch_counts(model, shape):
+    module = model.build(shape, 10, 0)
+    inputs, labels = torch.rand(2, *shape), torch.zeros(2, dtype=torch.int64)
+    with FlopCounterMode(display=False) as counter:
+        functional.cross_entropy(module(inputs), labels).backward()
+    assert training_cost(module, inputs, labels).flop_per_sample == counter.get_total_flops() / 2
+
+
+def test_counting_loads_no_compiler():
+    program = (
+        "import sys, torch; from testbed.learning.cost import training_cost;"
+        "training_cost(torch.nn.Linear(3, 2), torch.rand(2, 3), torch.tensor([0, 1]));"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
