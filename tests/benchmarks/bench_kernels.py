@@ -18,7 +18,7 @@ def samples():
 @pytest.mark.parametrize("kernel", ["serial", "batched"])
 @pytest.mark.parametrize("model", MODELS)
 def test_ten_jobs(benchmark, samples, model, kernel):
-    asked = argparse.Namespace(kernel=kernel, placement="inline")
+    asked = argparse.Namespace(kernel=kernel, placement="inline", processes=1)
     workload = prepare(scenario(samples, 1, asked).resolve(), SEED, dataset(samples), model=build(model)).workload
     jobs = [workload.next_job(client, 0, workload.initial_state) for client in range(SMALL.cohort)]
 

@@ -18,7 +18,7 @@ def samples():
 
 @pytest.mark.parametrize("model", MODELS)
 def test_three_rounds(benchmark, samples, model):
-    asked = argparse.Namespace(kernel="batched", placement="inline")
+    asked = argparse.Namespace(kernel="batched", placement="inline", processes=1)
     resolved, data = scenario(samples, NUM_ROUNDS, asked).resolve(), dataset(samples)
 
     def built():

@@ -65,7 +65,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rounds", type=int, help="timed rounds of each model, for all sides")
     parser.add_argument("--peers", type=Path, default=Path(".peers"), help="folder of the peers' environments")
-    parser.add_argument("--placement", default="inline", help="where ours computes on two cores")
+    parser.add_argument("--placement", default="processes", help="where ours computes on two cores")
     parser.add_argument("--small", action="store_true", help="20 clients: to see that it works")
     parser.add_argument("--out", type=Path, help="a JSON file for every figure")
     arguments = parser.parse_args()

@@ -41,6 +41,8 @@ def scenario(samples: Samples, num_rounds: int, arguments: argparse.Namespace) -
         "devices.count": samples.size.num_clients,
         "algorithm.fedavg.selection.num_clients": samples.size.cohort,
     }
+    if arguments.placement != "inline":
+        settings["run.num_workers"] = arguments.processes
     built = Scenario.load(Path(__file__).with_name("fedavg.toml"))
     for key, value in settings.items():
         built = built.set(key, value)
