@@ -137,7 +137,7 @@ class NodeDataset(GraphData):
                     forward[asked] = for_one[client] / len(asked) + for_each_more * (1.0 - 1.0 / len(asked))
         mean = float(forward[np.concatenate(parts[0])].mean())
         largest = parts[0][int(num_nodes.argmax())]
-        index = torch.from_numpy(largest)
+        index = torch.tensor(largest)
         kept = kept_bytes(module, store[index], torch.from_numpy(self.nodes.labels[largest]))
         # Shared by the widest batch, so that it has it all.
         return cost_by_formula(module, forward, mean, kept / max(len(asked) for asked in parts[0]))

@@ -158,6 +158,11 @@ class Recorder:
         """
         return 0.0 if span_id == NO_CAUSE else float(self._spans.cell(span_id, _END_S))
 
+    @property
+    def schemas(self) -> dict[str, Schema]:
+        """The schemas of the tables that were opened, by name."""
+        return {name: table.schema for name, table in self._tables.items()}
+
     def num_rows(self, table: str) -> int:
         """Return the number of rows of a table; 0 for one that was never opened."""
         return self._tables[table].num_rows if table in self._tables else 0

@@ -93,7 +93,7 @@ class LearningTask:
         self.is_personal = self.num_exchanged < self.layout.size
         if not self.exchanged:
             raise RequestError(f"all tensors stay with the clients: {', '.join(local)} leave nothing to exchange")
-        tried = torch.arange(len(self.train_labels)) if trial is None else torch.from_numpy(trial)
+        tried = torch.arange(len(self.train_labels)) if trial is None else torch.tensor(trial)
         tried = tried[:_NUM_TRIAL_SAMPLES]
         self.traits = observe(self.model, self.train_inputs[tried], self.train_labels[tried], self.num_classes)
 

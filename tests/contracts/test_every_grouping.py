@@ -57,7 +57,7 @@ def rule(request: pytest.FixtureRequest) -> Any:
 
 
 def groups_of(rule: Grouping, problem: GroupingProblem) -> tuple[tuple[int, ...], ...]:
-    return rule.partition(problem, np.random.default_rng(0))
+    return tuple(tuple(group) for group in rule.partition(problem, np.random.default_rng(0)))
 
 
 @MANY

@@ -86,7 +86,7 @@ def recorders() -> list[Recorder]:
 @pytest.fixture(scope="module")
 def schemas(recorders: list[Recorder]) -> dict[str, Schema]:
     """The tables that were opened."""
-    return {name: schema for records in recorders for name, schema in records._schemas.items()}
+    return {name: schema for records in recorders for name, schema in records.schemas.items()}
 
 
 def test_every_column_is_documented_with_its_unit_and_no_other_is(schemas: dict[str, Schema]) -> None:

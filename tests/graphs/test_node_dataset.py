@@ -46,7 +46,7 @@ def dealt(num_clients: int = 4) -> NodeDataset:
 def test_a_client_has_the_subgraph_of_its_own_nodes_and_no_edge_that_leads_out_of_it() -> None:
     data = dealt()
     for shard in data.shards:
-        batch, alone = data.train_inputs[torch.from_numpy(shard)], induced_subgraph(data.nodes, shard)
+        batch, alone = data.train_inputs[torch.tensor(shard)], induced_subgraph(data.nodes, shard)
         np.testing.assert_array_equal(batch.x.numpy(), alone.features)
         edges = {tuple(edge) for edge in alone.edges.T.tolist()}
         assert {tuple(edge) for edge in batch.edge_index.T.tolist()} == edges

@@ -24,7 +24,7 @@ def placement_of(kind: str, wishes: Mapping[str, Any], flop_of: Callable[[Job], 
 
     Raises
     ------
-    RequestError : no such placement, or one that has no such setting.
+    RequestError : no such placement, one that has no such setting, or one that cannot work here.
     """
     part_class = catalogue.load("placement", kind)
     stated = {name: value for name, value in wishes.items() if value is not None}
@@ -35,6 +35,9 @@ def placement_of(kind: str, wishes: Mapping[str, Any], flop_of: Callable[[Job], 
                 f"run.{name} = {value!r}: the placement {kind!r} has no such setting, but: {', '.join(able)}"
             )
     placement: Placement = validated(lambda: part_class(**stated))
+    check = getattr(placement, "check", None)  # of a placement that needs what may be missing
+    if check is not None:
+        check()
     if isinstance(placement, AutoPlacement):
         placement.weigh(flop_of)
     return placement

@@ -45,9 +45,8 @@ class RayPlacement(Part):
     _cluster: "_Cluster | None" = PrivateAttr(None)
     _reason: str = PrivateAttr("nothing was sent to a cluster")
 
-    def model_post_init(self, context: Any) -> None:
+    def check(self) -> None:
         """Refuse where the package is missing."""
-        super().model_post_init(context)
         if find_spec("ray") is None:
             raise RequestError(
                 "the placement 'ray' needs the package of that name: python -m pip install 'airwan[ray]'"

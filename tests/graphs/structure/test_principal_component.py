@@ -5,7 +5,7 @@ import pytest
 from drawn_graphs import complete, cycle, graph_set, path
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_domains import random_graph_set, relabelled
+from random_graphs import random_graph_set, relabelled
 
 from graphs.partition.graph_structure import GraphStructurePartition
 from graphs.structure import RwseDse
