@@ -91,6 +91,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "sign and 3 exponent bits, 4 bits an entry, and a scale of our choice (Streaming DiLoCo, 2025)",
         ),
         "fp32": ("channels.codecs.fp32:Fp32Codec", "single precision, 32 bits an entry, no loss (textbook)"),
+        "hybrid": (
+            "channels.codecs.hybrid:HybridCodec",
+            "the largest entries, signs of the others, filled in from an old copy (Caesar, Yan et al. 2024)",
+        ),
         "int8": (
             "channels.codecs.int8:Int8Codec",
             "symmetric whole numbers times a scale, 8 bits an entry and a scale (textbook)",
@@ -98,6 +102,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "top-k": (
             "channels.codecs.top_k:TopKCodec",
             "the largest entries and their indices (Aji and Heafield, EMNLP 2017)",
+        ),
+        "uniform": (
+            "channels.codecs.uniform:UniformCodec",
+            "symmetric whole numbers of 2 to 16 bits times a scale (textbook)",
         ),
     },
     "bandwidth": {

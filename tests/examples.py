@@ -113,8 +113,17 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"codecs": [{"kind": "top-k", "num_values": 9}, {"kind": "top-k", "fraction": 0.5}, "e3m0"]},
         ],
         "e3m0": [{}, {"scale_per": "vector"}],
+        "hybrid": [
+            {"compressed_fraction": 0},
+            {"compressed_fraction": 0.6},
+            {"compressed_fraction": 0.9, "per": "vector"},
+            {"compressed_fraction": 1},
+        ],
         "int8": [{}, {"scale_per": "vector"}],
+        "uniform": [{"num_bits": 2}, {"num_bits": 4, "scale_per": "vector"}, {"num_bits": 16}],
         "top-k": [
+            {"fraction": 0.6, "index": "smaller", "per": "tensor"},
+            {"num_values": 1, "index": "smaller", "values": "int8"},
             {"num_values": 3},
             {"fraction": 0.25, "index": "32-bit", "values": "bf16"},
             {"fraction": 1, "values": {"kind": "int8", "scale_per": "vector"}},
