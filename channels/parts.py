@@ -75,6 +75,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "channels.downlink:BroadcastDownlink",
             "one transmission at the Shannon rate of the weakest recipient (our choice)",
         ),
+        "own-links": (
+            "channels.own_links_downlink:OwnLinksDownlink",
+            "a link a device, all at once, each at its own rate (our choice)",
+        ),
         "unicast": (
             "channels.downlink:UnicastDownlink",
             "one recipient after another, each at its own Shannon rate (our choice)",
@@ -113,6 +117,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "gilbert-elliott": (
             "channels.wan.gilbert_elliott:GilbertElliottBandwidth",
             "good or bad, with random times in each state (Gilbert 1960, Elliott 1963)",
+        ),
+        "log-normal": (
+            "channels.wan.log_normal_bandwidth:LogNormalBandwidth",
+            "a factor of mean 1 redrawn every block, independent of the others (our choice)",
         ),
         "steps": (
             "channels.wan.bandwidth:StepsBandwidth",

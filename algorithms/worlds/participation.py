@@ -1,14 +1,18 @@
 """Who is there and who was left out: what every verb of a federation asks and records."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 from algorithms.worlds.group import Group
 from algorithms.worlds.release import Releases
 from algorithms.worlds.server import Server
 from testbed.devices.availability import Absences
-from testbed.simulation import Simulation
+from testbed.simulation import Process, Simulation
 
-__all__ = ["Participation"]
+__all__ = ["Choice", "Participation"]
+
+# members who are there -> those to be asked, in the order of delivery
+Choice: TypeAlias = Callable[[tuple[int, ...]], Sequence[int]]
 
 
 class Participation:
@@ -31,3 +35,23 @@ class Participation:
         when_s = self.simulation.now_s if time_s is None else time_s
         for client in sorted(clients):
             self._record_participation(when_s, group.index, client, status, self.server.version)
+
+    def _ask(self, group: Group, choose: Choice | None = None) -> Process:
+        """Wait for the first member; return the span that released the round, and those of the present to be asked."""
+        cause_id: int = yield from self._wait_for_somebody(group)
+        present = tuple(c for c in group.members if self._is_here(c))
+        self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
+        asked = present if choose is None else tuple(choose(present))
+        if not asked or len(set(asked)) != len(asked) or not set(asked) <= set(present):
+            raise ValueError(f"asked must be some of {present}, each once, got {asked}")
+        return cause_id, asked
+
+    def _wait_for_somebody(self, group: Group) -> Process:
+        cause_id, start_s = self._releases.next_cause(group), self.simulation.now_s
+        while not any(self._is_here(client) for client in group.members):
+            now_s = self.simulation.now_s
+            returns_s = min(self.absences.next_change_s(client, now_s) for client in group.members)
+            yield self.simulation.env.timeout(returns_s - now_s)
+        if self.simulation.now_s > start_s:
+            cause_id = self.simulation.records.span("server", "wait", start_s, self.simulation.now_s, cause_id)
+        return cause_id
