@@ -4,7 +4,7 @@
     b_i = floor((T* - comm_i) / (tau mu_i)), from b_min to b_max
 
 Caesar (Yan et al., arXiv 2412.19989); the time model is our reconstruction. Who cannot be ready by T* even with b_min
-is the straggler of the round. Our choice: a batch is no larger than the client's data, and M_i(b_max) is with that one.
+is the straggler of the round. Our choice: a client whose data do not fill the batch trains on all of them.
 """
 
 import numpy as np
@@ -18,7 +18,11 @@ _ROUNDING = 1e-9  # of a quotient that should be whole
 
 
 def batch_sizes(
-    transfers_s: FloatArray, step_s_per_sample: FloatArray, largest: npt.NDArray[np.int64], min_batch: int
+    transfers_s: FloatArray,
+    step_s_per_sample: FloatArray,
+    max_batch: int,
+    min_batch: int,
+    num_samples: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int64]:
     """Return b_i, `(num_clients,)`.
 
@@ -26,12 +30,13 @@ def batch_sizes(
     ----------
     transfers_s : (num_clients,) comm_i, download and upload [s].
     step_s_per_sample : (num_clients,) tau mu_i: all local steps with a batch of one [s].
-    largest : (num_clients,) b_max, or what the client has, if that is less.
-    min_batch : b_min; of a client that has less, what it has.
+    max_batch, min_batch : b_max and b_min; a b_min above b_max counts as b_max.
+    num_samples : (num_clients,) what each has, at least 1.
 
-    >>> batch_sizes(np.array([1.0, 1.0]), np.array([0.1, 0.2]), np.array([32, 32]), 4).tolist()
+    >>> batch_sizes(np.array([1.0, 1.0]), np.array([0.1, 0.2]), 32, 4, np.array([50, 50])).tolist()
     [32, 16]
     """
-    finish_s = transfers_s + step_s_per_sample * largest
+    finish_s = transfers_s + step_s_per_sample * max_batch
     fitting = np.floor((finish_s.min() - transfers_s) / step_s_per_sample + _ROUNDING)
-    return np.asarray(np.clip(fitting, np.minimum(min_batch, largest), largest), dtype=np.int64)
+    fitting = np.clip(fitting, min(min_batch, max_batch), max_batch)
+    return np.asarray(np.minimum(fitting, num_samples), dtype=np.int64)

@@ -120,10 +120,9 @@ class Caesar(Part):
             )
             plan, counts = fed.workload.plan, fed.workload.data_sizes[clients]
             steps = np.array([plan.num_steps(int(count)) for count in counts])
-            largest = np.array([plan.width(int(count)) for count in counts])
-            sizes |= zip(
-                clients, batch_sizes(transfers_s, steps * sample_s, largest, self.min_batch_size).tolist(), strict=True
-            )
+            widest = fed.workload.task.batch_width
+            found = batch_sizes(transfers_s, steps * sample_s, widest, self.min_batch_size, counts)
+            sizes |= zip(clients, found.tolist(), strict=True)
         return {
             client: Order(codecs[client], batch_size=sizes[client], residual=memory.residuals.get(client))
             for client in clients

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from channels.block_fading import BlockFading, Direction
 from channels.downlink import Deliveries, Downlink, DownlinkAir
-from channels.own_links import Direction as Way
-from channels.own_links import Lines, OwnLinks
-from channels.wan.data_folder import DataFolder
 from channels.fading import ComplexArray, Fading, RayleighFading
 from channels.noise import Noise
+from channels.own_links import Direction as Way
+from channels.own_links import Lines, OwnLinks
 from channels.path_loss import PathLoss, UnitPathLoss
 from channels.shadowing import Shadowing
 from channels.turn import Medium
+from channels.wan.data_folder import DataFolder
 from testbed.devices.availability import Absences, AlwaysAvailable, FaultSettings
 from testbed.records import NO_CAUSE, TRANSFER
 from testbed.simulation import Process, Simulation

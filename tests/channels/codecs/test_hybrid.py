@@ -126,8 +126,8 @@ def test_tensors_keep_in_all_what_may_be_kept_none_more_than_it_has_and_small_on
         assert all(kept == size for kept, size in zip(shares, sizes, strict=True) if size < SMALL_TENSOR)
 
 
-# Relative squared error from a copy that drifted by so much (the specification, section 6, which leaves out the scale of
-# the small entries: 0.19 of the large ones gives its figures without a copy).
+# Relative squared error from a copy that drifted by so much (the specification, section 6, which leaves out the scale
+# of the small entries: 0.19 of the large ones gives its figures without a copy).
 DRIFTS = {0.0: 0.0, 0.05: 0.0101, 0.1: 0.0153, 0.5: 0.0138}
 
 
