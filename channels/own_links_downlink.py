@@ -49,7 +49,7 @@ class OwnLinksDownlink(Part, OwnLinks):
     def _deliver(self, air: DownlinkAir, lines: Lines, device: int, bits: float, cause_id: int) -> Waiting:
         """Return (the last span, when it ended), or None for a device that never comes back."""
         entity = f"downlink-{device}"
-        with (yield from lines.medium_of(device).take_turn(entity, cause_id)) as turn:
+        with (yield from lines.medium_of(device).take_turn("server", cause_id)) as turn:
             start_s = air.simulation.now_s
             sent = time_to_send_at(bits, start_s, lines.rate(device), window_of(air.absence, device))
             turn.follow((yield from turn.play(entity, sent.pieces, turn.cause_id, paused_kind="wait")))

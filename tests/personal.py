@@ -42,15 +42,13 @@ def is_for_graphs(algorithm: str) -> bool:
 
 
 def fitting(algorithm: str) -> dict[str, Any]:
-    """Return what a method needs besides six clients with digits: graphs, own tests, or a setting without a default."""
+    """Return what a method needs besides six clients with digits: graphs, or clients who are tested by themselves."""
     if algorithm == "centralised":  # a server so slow that a run has dozens of rounds, not ten thousands
         return GRAPHS | {"algorithm__centralised__server_flop_per_s": "1 MFLOP/s"}
     if algorithm == "fedstar":  # whose network is its own: few parameters for a slow cell
         return GRAPHS | {"algorithm__fedstar__model": {"kind": "fedstar-gin", "width": 4, "num_layers": 2}}
     if is_for_graphs(algorithm):
         return GRAPHS
-    if algorithm == "pyramidfl":
-        return {"algorithm__pyramidfl__num_clients": 3}
     has_own = getattr(catalogue.load("algorithm", algorithm), "has_own_models", False)
     return {"data__client_split": SPLIT} if has_own else {}
 

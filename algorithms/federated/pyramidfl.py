@@ -61,7 +61,7 @@ class Pyramidfl(Part):
     reads_trained_values: ClassVar[bool] = True  # losses say whom to ask
 
     kind: str = "pyramidfl"
-    num_clients: PositiveInt  # K, asked in a round
+    num_clients: PositiveInt = 10  # K, asked in a round; our choice
     over_commit: Annotated[float, Field(ge=1)] = 1.3  # candidates over K, of whom the soonest are asked
     alpha: NonNegativeFloat = 2.0  # how slow clients lose [code]
     min_dropped: _Dropped = 0.1  # of the tensors, by the most useful client [code]

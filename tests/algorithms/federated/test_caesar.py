@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from small import small_scenario
 
+from testbed.experiments.blame import blame
 from testbed.experiments.result import RunResult
 
 OWN_LINKS: dict[str, Any] = {
@@ -139,6 +140,24 @@ def test_pyramidfl_asks_so_many_and_lets_who_would_wait_train_longer() -> None:
     steps = found.frame("update").num_steps
     assert steps.min() == 2 < steps.max() <= 22
     assert (steps % 2 == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["caesar", "fedavg", "fedasync"])
+def test_over_own_links_every_span_has_its_cause_and_all_time_is_explained(kind: str) -> None:
+    away = [{"device": 2, "start_s": 15.0, "end_s": 60.0}, {"device": 4, "start_s": 100.0}]
+    settings = {"access": "ofdma"} if kind == "fedavg" else {}
+    found = run(
+        kind, settings, fault=away, availability={"kind": "bernoulli-blocks", "probability": 0.9, "block_s": 20.0}
+    )
+    spans = found.frame("span").set_index("span_id")
+    caused = spans[spans.cause_id >= 0]
+    assert len(caused) > len(spans) / 2
+    assert (caused.start_s.to_numpy() == spans.end_s[caused.cause_id].to_numpy()).all()
+    assert blame(found).run.seconds()["unexplained"] == 0
+    for entity, rows in spans.groupby("entity"):
+        if str(entity).startswith(("device-", "uplink-", "downlink-")):
+            ordered = rows.sort_values(["start_s", "end_s"])
+            assert (ordered.start_s.to_numpy()[1:] >= ordered.end_s.to_numpy()[:-1]).all(), entity
 
 
 @pytest.mark.parametrize("law", [{"low_bit_per_s": 3, "high_bit_per_s": 2}])
