@@ -13,7 +13,6 @@ superposition, phases are compensated perfectly.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,42 +29,17 @@ from channels.downlink import Deliveries, Downlink, DownlinkAir, FreeDownlink
 from channels.fading import ComplexArray
 from channels.own_links import Direction, Lines
 from channels.own_links_downlink import OwnLinksDownlink
+from channels.reception import CLIPPING, Reception
 from channels.turn import Medium, Turn
 from channels.uplink import UplinkSettings
 from channels.uplink_channels import UplinkChannels
 from channels.wan.data_folder import DataFolder
 from testbed.layout import FloatArray
-from testbed.records import TRANSFER, Schema
+from testbed.records import TRANSFER
 from testbed.simulation import Simulation
 from testbed.streams import Purpose
 
 __all__ = ["CLIPPING", "Cell", "Reception"]
-
-CLIPPING = Schema.of(
-    "clipping",
-    "Where inverting anew in every block would have spent more than the budget, and the gain was held back.",
-    span_id=("int", "the device's transmit span"),
-    source=("str", "sender"),
-    block=("int", "coherence block"),
-    gain=("float", "gain used, g_i(b)"),
-    wanted_gain=("float", "gain that would have arrived as planned"),
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reception:
-    """What a superposition brought.
-
-    `received : (num_entries,)`; the uplink span and its times [s]; `energies_j : (num_senders,)`, radiated [J];
-    `per_gain : (num_senders,)`, what a unit of planned gain arrived as, on average over the entries: c_i / g_i.
-    """
-
-    received: npt.NDArray[np.float64]
-    span_id: int
-    start_s: float
-    end_s: float
-    energies_j: npt.NDArray[np.float64]
-    per_gain: npt.NDArray[np.float64]
 
 
 class Cell:
