@@ -101,7 +101,7 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
         "pyramidfl": (
             "algorithms.federated.pyramidfl:Pyramidfl",
-            "clients by utility, tensors dropped by rank, longer training for who would wait (Li et al., MobiCom 2022)",
+            "clients by utility, tensors dropped by rank, longer training (Li et al., MobiCom 2022)",
         ),
         "fedsa": (
             "algorithms.federated.fedsa:Fedsa",
