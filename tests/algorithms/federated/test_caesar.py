@@ -63,6 +63,18 @@ def test_who_just_trained_from_the_model_recovers_it_better_than_without_its_cop
     assert 0 < max(errors["local-model"], errors["received-model"]) < 0.5 * errors["none"]
 
 
+def test_a_client_alone_recovers_what_it_sent_for_its_copy_is_the_model_it_trained() -> None:
+    alone: dict[str, Any] = {"devices__count": 1, "data__partition": "iid", "run__horizon_s": 1500.0}
+    full = {"min_upload_fraction": 0, "max_upload_fraction": 0}
+    errors = {}
+    for side in ("local-model", "received-model", "none"):
+        down = run("caesar", full | {"side_info": side}, **alone).frame("packet").query("direction == 'down'")
+        smaller = down[down.bits < 32 * 2410]
+        assert len(smaller) >= 3
+        errors[side] = smaller.nmse.max()
+    assert errors["local-model"] < 0.01 * min(errors["received-model"], errors["none"])
+
+
 def test_batches_to_finish_together_shorten_rounds_and_waiting() -> None:
     def waiting(batches: str) -> tuple[float, float]:
         found = run(
