@@ -63,6 +63,14 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "algorithms.over_the_air.air_fedga:AirFedga",
             "groups over the air, asynchronous between groups (Ma et al., IPDPS 2025)",
         ),
+        "cac": (
+            "algorithms.federated.cac:Cac",
+            "models and updates compressed the more the slower the link (baseline of Caesar, 2024)",
+        ),
+        "caesar": (
+            "algorithms.federated.caesar:Caesar",
+            "models compressed by staleness, updates by importance, batches to finish together (Yan et al., 2024)",
+        ),
         "dynamic": (
             "algorithms.over_the_air.dynamic:Dynamic",
             "the few clients worth their energy over the air, synchronous (Sun et al., JSAC 2022)",
@@ -78,6 +86,22 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "fedga": (
             "algorithms.federated.fedga:Fedga",
             "groups with orthogonal transfers in magic-mirror order, asynchronous between groups (FedGA, 2023)",
+        ),
+        "fic": (
+            "algorithms.federated.fic:Fic",
+            "models and updates compressed alike for everybody, or not at all (baseline of Caesar, 2024)",
+        ),
+        "flexcom": (
+            "algorithms.federated.flexcom:Flexcom",
+            "sparse updates with the share of the least energy, error feedback (Li et al., INFOCOM 2021)",
+        ),
+        "prowd": (
+            "algorithms.federated.prowd:Prowd",
+            "models of 2 to 32 bits by speed, dequantised by the server (after Yoon et al., 2022)",
+        ),
+        "pyramidfl": (
+            "algorithms.federated.pyramidfl:Pyramidfl",
+            "clients by utility, tensors dropped by rank, longer training (Li et al., MobiCom 2022)",
         ),
         "fedsa": (
             "algorithms.federated.fedsa:Fedsa",

@@ -13,7 +13,7 @@ superposition, phases are compensated perfectly.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,42 +27,20 @@ from channels.block_precoding import BUDGET_TOLERANCE
 from channels.digital_uplink import DigitalUplink, Upload
 from channels.downlink import Deliveries, Downlink, DownlinkAir, FreeDownlink
 from channels.fading import ComplexArray
+from channels.own_links import Direction, Lines
+from channels.own_links_downlink import OwnLinksDownlink
+from channels.reception import CLIPPING, Reception
 from channels.turn import Medium, Turn
 from channels.uplink import UplinkSettings
 from channels.uplink_channels import UplinkChannels
+from channels.wan.data_folder import DataFolder
 from testbed.index import Ids
 from testbed.layout import FloatArray
-from testbed.records import TRANSFER, Schema
+from testbed.records import TRANSFER
 from testbed.simulation import Simulation
 from testbed.streams import Purpose
 
 __all__ = ["CLIPPING", "Cell", "Reception"]
-
-CLIPPING = Schema.of(
-    "clipping",
-    "Where inverting anew in every block would have spent more than the budget, and the gain was held back.",
-    span_id=("int", "the device's transmit span"),
-    source=("str", "sender"),
-    block=("int", "coherence block"),
-    gain=("float", "gain used, g_i(b)"),
-    wanted_gain=("float", "gain that would have arrived as planned"),
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reception:
-    """What a superposition brought.
-
-    `received : (num_entries,)`; the uplink span and its times [s]; `energies_j : (num_senders,)`, radiated [J];
-    `per_gain : (num_senders,)`, what a unit of planned gain arrived as, on average over the entries: c_i / g_i.
-    """
-
-    received: npt.NDArray[np.float64]
-    span_id: int
-    start_s: float
-    end_s: float
-    energies_j: npt.NDArray[np.float64]
-    per_gain: npt.NDArray[np.float64]
 
 
 class Cell:
@@ -76,10 +54,13 @@ class Cell:
     num_devices : device ids are 0 to num_devices - 1.
     num_entries : entries of a signal, q.
     absence : when devices are there.
+    data_dir : where the files of traces are.
+
+    `sources` are the SHA-256 of the files that were read, by name.
 
     Raises
     ------
-    RequestError : the law of fading cannot serve such a run.
+    RequestError : the law of fading or of own links cannot serve such a run.
     """
 
     def __init__(
@@ -90,6 +71,7 @@ class Cell:
         num_devices: int,
         num_entries: int,
         absence: Absence,
+        data_dir: Path | None = None,
     ) -> None:
         self.uplink = uplink
         self.num_devices = num_devices
@@ -102,12 +84,18 @@ class Cell:
             self._record_clipping = simulation.records.open(CLIPPING)
         self._channels = UplinkChannels(uplink, num_devices, simulation.stream, simulation.horizon_s)
         self._mac = Medium(simulation)
+        files = DataFolder(data_dir)
+        down = downlink if isinstance(downlink, OwnLinksDownlink) else None
+        lines_down = Lines.of(simulation, down, num_devices, Direction.DOWN, files)
+        self._lines_up = Lines.of(simulation, uplink.own_links, num_devices, Direction.UP, files)
+        self.sources: dict[str, str] = files.sources
         self._air = DownlinkAir(
             simulation=simulation,
             medium=Medium(simulation),
             links=self._channels.downlink(),
             absence=absence,
             record_transfer=self._record_transfer,
+            lines=lines_down,
         )
         self._digital = DigitalUplink(
             simulation=simulation,
@@ -116,6 +104,7 @@ class Cell:
             record_transfer=self._record_transfer,
             power_w=self.transmit_power_w,
             noise_psd_w_per_hz=uplink.noise.psd_w_per_hz(num_entries),
+            lines=self._lines_up,
         )
         self._num_superpositions = 0
 
@@ -169,9 +158,17 @@ class Cell:
         """
         return self._downlink.foresee_s(self._air, receivers, bits)
 
-    def take_turn(self, holder: str, cause_id: int) -> Generator[simpy.Event, Any, Turn]:
-        """Wait for the multiple-access channel and return the turn (`Medium.take_turn`)."""
-        return self._mac.take_turn(holder, cause_id)
+    def foresee_upload_now_s(self, senders: Sequence[int], bits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return how long each one's upload of `bits : (num_senders,)` takes alone if its channel stays as now [s]."""
+        return self._digital.foresee_now_s(senders, bits)
+
+    def take_turn(self, holder: str, cause_id: int, alone: int | None = None) -> Generator[simpy.Event, Any, Turn]:
+        """Wait for the multiple-access channel and return the turn (`Medium.take_turn`).
+
+        `alone` : the one device that will send; where devices have links of their own it then waits for that alone.
+        """
+        medium = self._mac if self._lines_up is None or alone is None else self._lines_up.medium_of(alone)
+        return medium.take_turn(holder, cause_id)
 
     def superpose(
         self,
@@ -242,8 +239,11 @@ class Cell:
         ------
         RunFailure : the channel carried nothing for a very long time.
         """
-        turn.require(self._mac)
-        (upload,) = yield from self._digital.send(turn, [sender], bits, cause_id, "tdma")
+        entity, channel, medium = "uplink", "tdma", self._mac
+        if self._lines_up is not None and turn.medium is not self._mac:
+            entity, channel, medium = f"uplink-{sender}", "own-links", self._lines_up.medium_of(sender)
+        turn.require(medium)
+        (upload,) = yield from self._digital.send(turn, [sender], bits, cause_id, channel, entity)
         return upload
 
     def send_up_ofdma(

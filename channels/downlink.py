@@ -1,4 +1,4 @@
-"""The way from the server to its devices: free, one broadcast for all, or one unicast after another.
+"""The way from the server to its devices: free, one broadcast for all, one unicast after another, or own links.
 
 Our choice: the downlink is its own medium (frequency-division duplex), its fades are independent of the
 uplink's, and it has no outage floor: the rate of the weakest recipient is positive in every block.
@@ -21,6 +21,7 @@ from pydantic import Field
 from channels.absence import Absence, Window, window_of
 from channels.block_fading import BlockFading
 from channels.orthogonal import Transmission, shannon_rate_bit_per_s, snr, time_to_send
+from channels.own_links import Lines
 from channels.turn import Medium, Turn, Waiting
 from testbed.records import NO_CAUSE
 from testbed.settings import Hertz, Part, Watts, WattsPerHertz
@@ -42,6 +43,7 @@ class DownlinkAir:
     links: BlockFading
     absence: Absence
     record_transfer: Callable[..., None]
+    lines: Lines | None = None  # where every device has a link of its own
 
 
 class Downlink(Protocol):

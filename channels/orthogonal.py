@@ -20,6 +20,7 @@ __all__ = [
     "shannon_rate_bit_per_s",
     "snr",
     "time_to_send",
+    "time_to_send_at",
 ]
 
 # A link that carried nothing for so many blocks in a row is dead: a run that waited on would never end.
@@ -102,11 +103,33 @@ def time_to_send(
     >>> time_to_send(15.0, 0.5, 1.0, lambda block: (10.0, 0.0, 20.0)[block]).end_s
     2.5
     """
+
+    def rate_at(time_s: float) -> tuple[float, float]:
+        block = coherence_block(time_s, coherence_time_s)
+        return rate_of_block(block), (block + 1) * coherence_time_s
+
+    return time_to_send_at(bits, start_s, rate_at, window, max_blocks_without_progress)
+
+
+def time_to_send_at(
+    bits: float,
+    start_s: float,
+    rate_at: Callable[[float], tuple[float, float]],
+    window: Window = _always,
+    max_blocks_without_progress: int = MAX_BLOCKS_WITHOUT_PROGRESS,
+) -> Transmission:
+    """Return when `bits` are through at a rate that changes at any time; all else is as in `time_to_send`.
+
+    `rate_at` : time [s] -> (the rate then [bit/s], until when it holds [s]).
+
+    >>> time_to_send_at(15.0, 0.5, lambda time_s: (10.0, 1.0) if time_s < 1.0 else (20.0, 9.0)).end_s
+    1.5
+    """
     if not bits > 0:
         raise ValueError(f"bits must be positive, got {bits}")
     pieces: list[Piece] = []
     remaining, airtime_s, num_idle, end_s = bits, 0.0, 0, start_s
-    for piece, rate in _segments(start_s, coherence_time_s, rate_of_block, window):
+    for piece, rate in _segments(start_s, rate_at, window):
         end_s, num_idle = piece.end_s, 0 if rate > 0 else num_idle + 1
         carried = rate * (piece.end_s - piece.start_s)
         if carried >= remaining:
@@ -130,7 +153,7 @@ def time_to_send(
 
 
 def _segments(
-    time_s: float, coherence_time_s: float, rate_of_block: Callable[[int], float], window: Window
+    time_s: float, rate_at: Callable[[float], tuple[float, float]], window: Window
 ) -> Iterator[tuple[Piece, float]]:
     """Yield intervals of constant rate, and the rate; end only if the device is gone for good."""
     is_there, until_s = window(time_s)
@@ -141,9 +164,9 @@ def _segments(
             raise RuntimeError(f"availability at t = {time_s} s must hold until later, not until {until_s} s")
         end_s = until_s
         if is_there:
-            block = coherence_block(time_s, coherence_time_s)
-            end_s = min((block + 1) * coherence_time_s, until_s)
-            yield Piece("transmit", time_s, end_s), rate_of_block(block)
+            rate, holds_until_s = rate_at(time_s)
+            end_s = min(holds_until_s, until_s)
+            yield Piece("transmit", time_s, end_s), rate
         elif end_s < math.inf:
             yield Piece("absent", time_s, end_s), 0.0
         else:

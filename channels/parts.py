@@ -75,6 +75,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "channels.downlink:BroadcastDownlink",
             "one transmission at the Shannon rate of the weakest recipient (our choice)",
         ),
+        "own-links": (
+            "channels.own_links_downlink:OwnLinksDownlink",
+            "a link a device, all at once, each at its own rate (our choice)",
+        ),
         "unicast": (
             "channels.downlink:UnicastDownlink",
             "one recipient after another, each at its own Shannon rate (our choice)",
@@ -91,6 +95,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "sign and 3 exponent bits, 4 bits an entry, and a scale of our choice (Streaming DiLoCo, 2025)",
         ),
         "fp32": ("channels.codecs.fp32:Fp32Codec", "single precision, 32 bits an entry, no loss (textbook)"),
+        "hybrid": (
+            "channels.codecs.hybrid:HybridCodec",
+            "the largest entries, signs of the others, filled in from an old copy (Caesar, Yan et al. 2024)",
+        ),
         "int8": (
             "channels.codecs.int8:Int8Codec",
             "symmetric whole numbers times a scale, 8 bits an entry and a scale (textbook)",
@@ -99,12 +107,20 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "channels.codecs.top_k:TopKCodec",
             "the largest entries and their indices (Aji and Heafield, EMNLP 2017)",
         ),
+        "uniform": (
+            "channels.codecs.uniform:UniformCodec",
+            "symmetric whole numbers of 2 to 16 bits times a scale (textbook)",
+        ),
     },
     "bandwidth": {
         "constant": ("channels.wan.bandwidth:ConstantBandwidth", "the link's own capacity all the time (limit case)"),
         "gilbert-elliott": (
             "channels.wan.gilbert_elliott:GilbertElliottBandwidth",
             "good or bad, with random times in each state (Gilbert 1960, Elliott 1963)",
+        ),
+        "log-normal": (
+            "channels.wan.log_normal_bandwidth:LogNormalBandwidth",
+            "a factor of mean 1 redrawn every block, independent of the others (our choice)",
         ),
         "steps": (
             "channels.wan.bandwidth:StepsBandwidth",

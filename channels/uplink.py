@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from channels.combining import Combining
 from channels.fading import Fading
 from channels.noise import Noise
+from channels.own_links import OwnLinks
 from channels.path_loss import PathLoss
 from testbed.errors import RequestError
 from testbed.settings import Decibels, Hertz, Joules, PositiveSeconds, Settings, component
@@ -28,6 +29,7 @@ class UplinkSettings(Settings):
     ("per-block") or keep the gains of the first ("first").
     `csi_error_variance` : E|e|^2 over the path gain, of the estimate h + e by which a device inverts its channel.
     `phase_error_rad` : standard deviation of the phase that compensation leaves [rad].
+    `own_links` : with it a digital upload goes over the device's own link, whatever the channel; its power stays.
     `num_antennas` : of the server, for receiving; `combining` says how they become one (`channels.combining`).
     """
 
@@ -46,6 +48,7 @@ class UplinkSettings(Settings):
     phase_error_rad: NonNegative = 0.0  # standard deviation of the phase that compensation leaves [rad]
     num_antennas: Annotated[int, Field(ge=1)] = 1  # of the server, for receiving
     combining: Combining | None = None  # how several antennas become one
+    own_links: OwnLinks | None = None  # rates of digital uploads, a link a device; none: the Shannon rates of the band
 
     @model_validator(mode="after")
     def _check(self) -> "UplinkSettings":

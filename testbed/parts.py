@@ -229,6 +229,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "testbed.reproductions.air_fedga:REPRODUCTION",
             "grouping asynchronous federated learning over the air (Ma et al., IPDPS 2025)",
         ),
+        "caesar": (
+            "testbed.reproductions.caesar:REPRODUCTION",
+            "models compressed by staleness and updates by importance (Yan et al., 2024)",
+        ),
         "cocodc": (
             "testbed.reproductions.cocodc:REPRODUCTION",
             "cross-region training with overlap, delay compensation and adaptive transmission (Zhu et al., 2025)",
@@ -250,6 +254,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "air-fedga-stragglers": (
             "testbed.scenarios:air-fedga-stragglers.toml",
             "as the default, with Pareto(1.2) device speeds up to 30 times apart",
+        ),
+        "caesar": (
+            "testbed.scenarios:caesar.toml",
+            "40 devices with links of their own, digits, eight a round; Caesar and six other ways to compress",
         ),
         "cocodc": (
             "testbed.scenarios:cocodc.toml",

@@ -57,6 +57,26 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
                 "error_feedback": True,
             },
         ],
+        "cac": [{}, {"min_fraction": 0, "per": "vector", "selection": {"kind": "random", "num_clients": 2}}],
+        "caesar": [
+            {"min_batch_size": 2},
+            {
+                "side_info": "received-model",
+                "error_feedback": True,
+                "download": "mean",
+                "upload": "mean",
+                "batches": "equal",
+                "staleness_window": 3,
+                "num_levels": 4,
+                "per": "vector",
+                "selection": {"kind": "random", "num_clients": 3},
+            },
+            {"side_info": "none", "max_download_fraction": 0.9},
+        ],
+        "fic": [{}, {"download_fraction": 0, "upload_fraction": 0}],
+        "flexcom": [{}, {"min_share": 0.5, "num_shares": 2, "extra_work": 0, "per": "vector"}],
+        "prowd": [{}, {"widths": [8, 2], "selection": {"kind": "random", "num_clients": 3}}],
+        "pyramidfl": [{"num_clients": 2}, {"num_clients": 3, "over_commit": 1, "max_extra_jobs": 0, "min_dropped": 0}],
         "dc-asgd": [{}, {"strength_rule": "constant", "server_region": 1}],
         "ddp": [{}, {"overlap_fraction": 0.5, "codec": "bf16"}],
         "diloco": [{"sync_every": 6}, {"sync_every": 5, "codec": "int8"}],
@@ -113,8 +133,17 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"codecs": [{"kind": "top-k", "num_values": 9}, {"kind": "top-k", "fraction": 0.5}, "e3m0"]},
         ],
         "e3m0": [{}, {"scale_per": "vector"}],
+        "hybrid": [
+            {"compressed_fraction": 0},
+            {"compressed_fraction": 0.6},
+            {"compressed_fraction": 0.9, "per": "vector"},
+            {"compressed_fraction": 1},
+        ],
         "int8": [{}, {"scale_per": "vector"}],
+        "uniform": [{"num_bits": 2}, {"num_bits": 4, "scale_per": "vector"}, {"num_bits": 16}],
         "top-k": [
+            {"fraction": 0.6, "index": "smaller", "per": "tensor"},
+            {"num_values": 1, "index": "smaller", "values": "int8"},
             {"num_values": 3},
             {"fraction": 0.25, "index": "32-bit", "values": "bf16"},
             {"fraction": 1, "values": {"kind": "int8", "scale_per": "vector"}},
@@ -131,6 +160,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"mean_good_s": 20, "mean_bad_s": "5 s", "bad_fraction": 0.1},
             {"mean_good_s": 20, "mean_bad_s": 5, "bad_fraction": 0, "good_fraction": 0.9, "block_s": 2},
         ],
+        "log-normal": [{"sigma": 0.3, "block_s": 5}, {"sigma": 0, "block_s": 2}],
         "steps": [
             {
                 "steps": [
@@ -172,7 +202,18 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             }
         ],
     },
-    "downlink": {"broadcast": [RADIO], "unicast": [RADIO]},
+    "downlink": {
+        "broadcast": [RADIO],
+        "own-links": [
+            {"low_bit_per_s": "0.2 Mbit/s", "high_bit_per_s": "2 Mbit/s"},
+            {
+                "low_bit_per_s": "1 kbit/s",
+                "high_bit_per_s": "2 kbit/s",
+                "bandwidth": {"kind": "log-normal", "sigma": 0.3, "block_s": 5},
+            },
+        ],
+        "unicast": [RADIO],
+    },
     "fading": {
         "correlated": [
             {"of": "rayleigh", "rho": 0.8},

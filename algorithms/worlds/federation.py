@@ -9,8 +9,8 @@ Absence: a member that is away at the broadcast sits the round out; one that lea
 is a row of `participation`. A member that is there and not chosen is not left out and has no row.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,13 +18,13 @@ from algorithms.grouping.problem import Grouping, GroupingProblem
 from algorithms.schedules.magic_mirror import RoundTimes
 from algorithms.worlds.algorithm import Algorithm
 from algorithms.worlds.group import Group
-from algorithms.worlds.local_work import LocalWork
+from algorithms.worlds.packets import Packets
+from algorithms.worlds.participation import Choice
 from algorithms.worlds.release import Releases
 from algorithms.worlds.round import Base
 from algorithms.worlds.rows import AGGREGATION, CLIENT, GROUP, MEMBERSHIP, PARTICIPATION
 from algorithms.worlds.server import ModelVector, Server
 from algorithms.worlds.settings import FederationSettings
-from algorithms.worlds.uploads import Uploads
 from channels.cell import Cell
 from testbed.devices.availability import Absences
 from testbed.devices.fleet import Fleet
@@ -42,11 +42,8 @@ __all__ = ["Choice", "Federation"]
 
 FLOAT32_BITS = 32
 
-# members who are there -> those to be asked, in the order of delivery
-Choice: TypeAlias = Callable[[Sequence[int]], Sequence[int]]
 
-
-class Federation(Uploads, LocalWork):
+class Federation(Packets):
     """The world of a server and its clients; groups are numbered, a client's id is its device's."""
 
     Settings: ClassVar = FederationSettings
@@ -66,8 +63,15 @@ class Federation(Uploads, LocalWork):
         )
         self.fleet = Fleet(simulation, devices, self.absences)
         self.cell = Cell(
-            simulation, channel.uplink, channel.downlink, devices.count, workload.num_entries, self.absences
+            simulation,
+            channel.uplink,
+            channel.downlink,
+            devices.count,
+            workload.num_entries,
+            self.absences,
+            workload.data_dir,
         )
+        workload.add_sources(self.cell.sources)
         self.one_by_one = channel.downlink.one_by_one
         self.server = Server(simulation, workload.initial_state, workload.watch)
         self._releases = Releases(simulation, self.server)
@@ -140,12 +144,7 @@ class Federation(Uploads, LocalWork):
         from, and others that are the same for all.
         `extra_bits` : what goes with what a member starts from [bit].
         """
-        cause_id: int = yield from self._wait_for_somebody(group)
-        present = self._present(group)
-        asked = tuple(present if choose is None else choose(present))
-        known = present if isinstance(present, range) else set(present)
-        if not asked or len(set(asked)) != len(asked) or not all(client in known for client in asked):
-            raise ValueError(f"asked must be some of {present}, each once, got {asked}")
+        cause_id, asked = yield from self._ask(group, choose)
         version, vector = self.server.version, self.server.vector
         arrivals: dict[int, int] = dict.fromkeys(asked, cause_id)
         if not self.one_by_one:
@@ -158,8 +157,7 @@ class Federation(Uploads, LocalWork):
 
     def stay_apart(self, group: Group) -> Process:
         """Return the `Base` of a round for which nothing is sent: members who are there go on with their own models."""
-        cause_id: int = yield from self._wait_for_somebody(group)
-        present = self._present(group)
+        cause_id, present = yield from self._ask(group)
         own = {client: self.server.models.get(client, self.server.vector) for client in present}
         arrivals = dict.fromkeys(present, cause_id)
         return Base(group, self.server.version, self.server.vector, arrivals, cause_id, own, bits=0.0)
@@ -220,22 +218,3 @@ class Federation(Uploads, LocalWork):
         histograms = self.workload.label_histograms
         pooled = np.stack([histograms[index_of(group.members)].sum(axis=0) for group in groups])
         return client_accuracies(output, pooled)
-
-    # -- what the verbs are made of --------------------------------------------------------------------------------
-
-    def _present(self, group: Group) -> Sequence[int]:
-        """Return the members that are there, and record the others as left out."""
-        present = self.absences.present(group.members, self.simulation.now_s)
-        if present is not group.members:
-            self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
-        return present
-
-    def _wait_for_somebody(self, group: Group) -> Process:
-        cause_id, start_s = self._releases.next_cause(group), self.simulation.now_s
-        while not self._those_here(group.members):
-            now_s = self.simulation.now_s
-            returns_s = min(self.absences.next_change_s(client, now_s) for client in group.members)
-            yield self.simulation.env.timeout(returns_s - now_s)
-        if self.simulation.now_s > start_s:
-            cause_id = self.simulation.records.span("server", "wait", start_s, self.simulation.now_s, cause_id)
-        return cause_id

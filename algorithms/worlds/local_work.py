@@ -149,9 +149,11 @@ class LocalWork(Participation):
         validates: bool = False,
         candidates: Sequence[ModelVector] = (),
         gradient_norm: bool = False,
+        batch_size: int | None = None,
+        local_steps: int | None = None,
     ) -> Process:
         cause_id = base.arrivals[client]
-        bits = self.payload_bits if base.bits is None else base.bits
+        bits = base.bits_for(client, self.payload_bits)
         if self.one_by_one and bits:
             delivery = self.simulation.start(
                 self.cell.send_down([client], bits, cause_id), f"downlink to device-{client}"
@@ -171,7 +173,15 @@ class LocalWork(Participation):
         if candidates:
             choice, checking_flop = self._choose(base, client, candidates)
             start = candidates[choice]
-        job = self.workload.next_job(client, base.version, start, mu, gradient_norm=gradient_norm)
+        job = self.workload.next_job(
+            client,
+            base.version,
+            start,
+            mu,
+            gradient_norm=gradient_norm,
+            batch_size=batch_size,
+            local_steps=local_steps,
+        )
         validation = self._validate(base, client) if validates else None
         checking_flop += self.workload.trials.validation_flop(client) if validates else 0.0
         flop = self.workload.flop_of(job) + checking_flop

@@ -1,14 +1,18 @@
 """Who is there and who was left out: what every verb of a federation asks and records."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 from algorithms.worlds.group import Group
 from algorithms.worlds.release import Releases
 from algorithms.worlds.server import Server
 from testbed.devices.availability import Absences
-from testbed.simulation import Simulation
+from testbed.simulation import Process, Simulation
 
-__all__ = ["Participation"]
+__all__ = ["Choice", "Participation"]
+
+# members who are there -> those to be asked, in the order of delivery
+Choice: TypeAlias = Callable[[Sequence[int]], Sequence[int]]
 
 
 class Participation:
@@ -31,3 +35,25 @@ class Participation:
         when_s = self.simulation.now_s if time_s is None else time_s
         for client in sorted(clients):
             self._record_participation(when_s, group.index, client, status, self.server.version)
+
+    def _ask(self, group: Group, choose: Choice | None = None) -> Process:
+        """Wait for the first member; return the span that released the round, and those of the present to be asked."""
+        cause_id: int = yield from self._wait_for_somebody(group)
+        present = self._those_here(group.members)
+        if present is not group.members:
+            self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
+        asked = tuple(present if choose is None else choose(present))
+        known = present if isinstance(present, range) else set(present)
+        if not asked or len(set(asked)) != len(asked) or not all(client in known for client in asked):
+            raise ValueError(f"asked must be some of {present}, each once, got {asked}")
+        return cause_id, asked
+
+    def _wait_for_somebody(self, group: Group) -> Process:
+        cause_id, start_s = self._releases.next_cause(group), self.simulation.now_s
+        while not self._those_here(group.members):
+            now_s = self.simulation.now_s
+            returns_s = min(self.absences.next_change_s(client, now_s) for client in group.members)
+            yield self.simulation.env.timeout(returns_s - now_s)
+        if self.simulation.now_s > start_s:
+            cause_id = self.simulation.records.span("server", "wait", start_s, self.simulation.now_s, cause_id)
+        return cause_id

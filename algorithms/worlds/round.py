@@ -33,11 +33,18 @@ class Base:
     arrivals: dict[int, int]  # client -> the span that brought it the model
     cause_id: int  # the span that released the broadcast
     models: Mapping[int, _Vector] = field(default_factory=dict)  # client -> what it alone was sent
-    bits: float | None = None  # sent to each member where each has a delivery of its own; None: one model [bit]
+    # Sent to each member where each has a delivery of its own, one number or one each; None: one model [bit]
+    bits: float | Mapping[int, float] | None = None
 
     def vector_of(self, client: int) -> _Vector:
         """Return the model that this client was sent, `(num_entries,)`."""
         return self.models.get(client, self.vector)
+
+    def bits_for(self, client: int, model_bits: float) -> float:
+        """Return what this client is sent, if a whole model has `model_bits` [bit]."""
+        if self.bits is None:
+            return model_bits
+        return self.bits[client] if isinstance(self.bits, Mapping) else self.bits
 
 
 @dataclass(frozen=True)

@@ -30,13 +30,16 @@ class Uploads(Participation):
     payload_bits: float
     _record_aggregation: Callable[..., None]
 
-    def take_turn(self, results: Results) -> Process:
-        """Wait for the uplink on behalf of those who are ready; return the `RoundTurn` (empty if nobody is there)."""
+    def take_turn(self, results: Results, alone: int | None = None) -> Process:
+        """Wait for the uplink on behalf of those who are ready; return the `RoundTurn` (empty if nobody is there).
+
+        `alone` : the only one who is ready; with a link of its own it waits for that link, not for the shared uplink.
+        """
         base = results.base
         if not results.trained:
             self._releases.follow(base.group, results.cause_id)
             return RoundTurn(base, ())
-        mac_turn = yield from self.cell.take_turn(f"group-{base.group.index}", results.cause_id)
+        mac_turn = yield from self.cell.take_turn(f"group-{base.group.index}", results.cause_id, alone)
         now_s = self.simulation.now_s
         clients = set(self._those_here([member.client for member in results.trained]))
         here = tuple(member for member in results.trained if member.client in clients)
@@ -112,10 +115,15 @@ class Uploads(Participation):
         arrived = yield from self._send_digitally(turn, access, extra_bits)
         return [model for model, there in zip(learnt, arrived, strict=True) if there]
 
-    def _send_digitally(self, turn: RoundTurn, access: Literal["tdma", "ofdma"], extra_bits: float = 0.0) -> Process:
-        """Send, note what was delivered and return whether each upload arrived, a list of bool; reads no value."""
+    def _send_digitally(
+        self, turn: RoundTurn, access: Literal["tdma", "ofdma"], extra_bits: float = 0.0, bits: float | None = None
+    ) -> Process:
+        """Send, note what was delivered and return whether each upload arrived, a list of bool; reads no value.
+
+        `bits` : what each sends; None: a model and `extra_bits` [bit].
+        """
         assert turn.mac_turn is not None
-        bits = self.payload_bits + extra_bits
+        bits = self.payload_bits + extra_bits if bits is None else bits
         if access == "ofdma":
             cause_id = turn.mac_turn.cause_id
             uploads = yield from self.cell.send_up_ofdma(turn.mac_turn, turn.clients, bits, cause_id)

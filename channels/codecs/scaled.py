@@ -35,7 +35,7 @@ class ScaledCodec(Part, ABC):
         maxima = np.array([np.abs(single[group]).max(initial=0.0) for group in groups], dtype=np.float32)
         divisors = _of_entries(np.where(maxima > 0, maxima, 1.0).astype(np.float64), groups)
         codes = self._codes(single / divisors)
-        return Encoded((Words(maxima.view(np.uint32), SCALE_BITS), Words(codes, self.width_bits)), tensors)
+        return Encoded((Words(maxima.view(np.uint32), SCALE_BITS), Words(codes, self._entry_bits())), tensors)
 
     def decode(self, encoded: Encoded) -> npt.NDArray[np.float32]:
         """Return the vector; see `Codec.decode`."""
@@ -47,7 +47,10 @@ class ScaledCodec(Part, ABC):
     def size_bits(self, num_entries: float, num_tensors: int) -> float:
         """Return w n + 32 S [bit]."""
         num_scales = num_tensors if self.scale_per == "tensor" else min(num_tensors, 1)
-        return float(self.width_bits * num_entries + SCALE_BITS * num_scales)
+        return float(self._entry_bits() * num_entries + SCALE_BITS * num_scales)
+
+    def _entry_bits(self) -> int:
+        return self.width_bits
 
     def _groups(self, tensors: tuple[slice, ...]) -> tuple[slice, ...]:
         """Return the slices that have a scale each."""

@@ -1,10 +1,11 @@
 """The codec "top-k": the k entries of the largest magnitude and where they stand; the others arrive as zeros.
 
-    size = k b + size of k values in the codec `values`        b = ceil(log2 n), or 32
+    size = size of the positions + size of k values in the codec `values`
+    positions: k ceil(log2 n), or 32 k, or the smaller of n (a bitmap) and 32 k, nothing where all are kept
 
 Aji and Heafield, "Sparse Communication for Distributed Gradient Descent", EMNLP 2017. Our choice: k is counted over
-the whole vector, not per tensor; of equal magnitudes the lower index goes first; indices ascend; a `fraction` keeps
-round(fraction n) entries, at least one. Both ends know n, and from it k.
+the whole vector, unless `per` says tensor by tensor (`largest.share_out`); of equal magnitudes the lower index goes
+first; indices ascend; a `fraction` keeps round(fraction n) entries, at least one. Both ends know n, and from it k.
 """
 
 import math
@@ -18,6 +19,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from channels.codecs.codec import Codec, Encoded, Words, as_float32
 from channels.codecs.fp32 import Fp32Codec
+from channels.codecs.largest import largest, largest_per_tensor, position_bits, read_positions, write_positions
 from testbed.layout import FloatArray
 from testbed.settings import Part, component
 
@@ -30,7 +32,9 @@ class TopKCodec(Part):
     kind: str = "top-k"
     num_values: PositiveInt | None = None  # k; this or `fraction`
     fraction: Annotated[float, Field(gt=0, le=1)] | None = None  # k over the entries of the vector
-    index: Literal["log2", "32-bit"] = "log2"  # width of an index: as many bits as it takes, or 32
+    index: Literal["log2", "32-bit", "smaller"] = "log2"  # indices of as many bits as it takes, or 32; or the smaller
+    # of a bitmap and indices of 32 bits
+    per: Literal["vector", "tensor"] = "vector"  # the largest of the whole vector, or of every tensor
     values: Annotated[Any, component("codec")] = Fp32Codec()  # how the kept entries are written
 
     @model_validator(mode="after")
@@ -43,26 +47,37 @@ class TopKCodec(Part):
         """Return the encoding; see `Codec.encode`."""
         single, tensors = as_float32(vector, tensors)
         size = len(single)
-        indices = _largest(np.abs(single), self._num_kept(size))
+        magnitudes, num_kept = np.abs(single), self._num_kept(size)
+        by_tensor = self.per == "tensor"
+        indices = largest_per_tensor(magnitudes, tensors, num_kept) if by_tensor else largest(magnitudes, num_kept)
         kept = self._codec.encode(single[indices], _kept_tensors(indices, tensors))
-        return Encoded((Words(indices.astype(np.uint32), self._index_bits(size)), *kept.words), tensors)
+        if self.index == "smaller":
+            positions = write_positions(indices, size)
+        else:
+            positions = Words(indices.astype(np.uint32), self._index_bits(size))
+        return Encoded((positions, *kept.words), tensors)
 
     def decode(self, encoded: Encoded) -> npt.NDArray[np.float32]:
         """Return the vector, zero where nothing was kept; see `Codec.decode`."""
-        indices, *words = encoded.words
-        kept = Encoded(tuple(words), _kept_tensors(indices.values, encoded.tensors))
+        positions, *words = encoded.words
+        is_either = self.index == "smaller"
+        indices = read_positions(positions, encoded.num_entries) if is_either else positions.values
+        kept = Encoded(tuple(words), _kept_tensors(indices, encoded.tensors))
         vector = np.zeros(encoded.num_entries, dtype=np.float32)
-        vector[indices.values] = self._codec.decode(kept)
+        vector[indices] = self._codec.decode(kept)
         return vector
 
     def size_bits(self, num_entries: float, num_tensors: int) -> float:
-        """Return k b + the size of k values [bit].
+        """Return the size of k positions and k values [bit].
 
         >>> TopKCodec(num_values=10).size_bits(1024, 1)
         420.0
         """
         num_kept = self._num_kept(num_entries)
-        return num_kept * self._index_bits(num_entries) + self._codec.size_bits(num_kept, num_tensors)
+        positions = float(num_kept * self._index_bits(num_entries))
+        if self.index == "smaller":
+            positions = position_bits(num_kept, num_entries)
+        return positions + self._codec.size_bits(num_kept, num_tensors)
 
     @property
     def _codec(self) -> Codec:
@@ -76,16 +91,6 @@ class TopKCodec(Part):
 
     def _index_bits(self, num_entries: float) -> int:
         return 32 if self.index == "32-bit" else max(math.ceil(num_entries) - 1, 0).bit_length()
-
-
-def _largest(magnitudes: FloatArray, num_kept: int) -> npt.NDArray[np.intp]:
-    """Return the indices of the largest magnitudes, ascending; of equal ones the lower indices."""
-    if num_kept == 0:
-        return np.zeros(0, dtype=np.intp)
-    threshold = np.partition(magnitudes, -num_kept)[-num_kept]
-    above = np.flatnonzero(magnitudes > threshold)
-    equal = np.flatnonzero(magnitudes == threshold)[: num_kept - len(above)]
-    return np.sort(np.concatenate([above, equal]))
 
 
 def _kept_tensors(indices: npt.NDArray[Any], tensors: tuple[slice, ...]) -> tuple[slice, ...]:

@@ -174,6 +174,8 @@ class Workload:
         *,
         gradient_norm: bool = False,
         samples: npt.NDArray[np.int64] | None = None,
+        batch_size: int | None = None,
+        local_steps: int | None = None,
     ) -> TrainingJob:
         """Return the client's next training job, started from the model `base : (num_entries,)`.
 
@@ -194,6 +196,10 @@ class Workload:
         shard, plan = self.shards[client] if samples is None else samples, self.plan
         if plan.width(len(shard)) > self.task.batch_width:
             plan = replace(plan, batch_size=self.task.batch_width)
+        if batch_size is not None:
+            plan = replace(plan, batch_size=batch_size)
+        if local_steps is not None:
+            plan = replace(plan, local_steps=local_steps, local_epochs=None)
         state = self._own.optimizer_state_of(client) if self.keeps_optimizer_state else None
         return make_training_job(
             self.task,

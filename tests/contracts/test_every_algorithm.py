@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,9 @@ def test_bits_charged_are_bits_sent(experiment: Experiment) -> None:
     bits = experiment.world.payload_bits
     assert bits == 32 * experiment.workload.num_entries
     uploads = [row for row in rows(experiment, "transfer") if row["channel"] in ("tdma", "ofdma")]
+    if "packet" in experiment.simulation.records.tables():
+        assert_encoded_bits_are_charged(experiment, uploads)
+        return
     active = sum(row["num_active"] for row in rows(experiment, "version"))
     # Sent, and not in a version when the run ends: at most one a client, and what is in the server's buffer.
     most = active + len(experiment.workload.data_sizes) + getattr(experiment.world.algorithm, "buffer_size", 0)
@@ -112,6 +116,21 @@ def test_bits_charged_are_bits_sent(experiment: Experiment) -> None:
         signals = [row for row in rows(experiment, "transfer") if row["channel"] == "aircomp"]
         assert active <= len(signals) <= most
         assert all(row["bits"] == 0 for row in signals)
+
+
+def assert_encoded_bits_are_charged(experiment: Experiment, uploads: list[dict[str, Any]]) -> None:
+    """Every update that was read and every model that was written is a transfer of exactly its encoded size."""
+    num_clients, packets = len(experiment.workload.data_sizes), rows(experiment, "packet")
+    downloads = [row for row in rows(experiment, "transfer") if row["source"] == "server"]
+    for transfers, direction, end in ((uploads, "up", "source"), (downloads, "down", "target")):
+        sent = Counter((row[end], round(row["bits"])) for row in transfers)
+        encoded = Counter((f"device-{p['client']}", round(p["bits"])) for p in packets if p["direction"] == direction)
+        # Who leaves for good gets or sends a part; what the last round sent was not read.
+        assert encoded and (encoded - sent).total() <= (0 if direction == "up" else 2 * num_clients)
+        assert (sent - encoded).total() <= 2 * num_clients
+    read = sum(row["num_active"] for row in rows(experiment, "version"))
+    assert sum(p["direction"] == "up" for p in packets) == read
+    assert all(0 < p["bits"] <= experiment.world.payload_bits + 64 and p["nmse"] >= 0 for p in packets)
 
 
 def test_nobody_spends_more_than_the_budget_of_a_superposition(experiment: Experiment) -> None:

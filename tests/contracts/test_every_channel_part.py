@@ -14,9 +14,12 @@ from channels.block_fading import BlockFading, Direction
 from channels.downlink import Deliveries, Downlink, DownlinkAir
 from channels.fading import ComplexArray, Fading, RayleighFading
 from channels.noise import Noise
+from channels.own_links import Direction as Way
+from channels.own_links import Lines, OwnLinks
 from channels.path_loss import PathLoss, UnitPathLoss
 from channels.shadowing import Shadowing
 from channels.turn import Medium
+from channels.wan.data_folder import DataFolder
 from testbed.devices.availability import Absences, AlwaysAvailable, FaultSettings
 from testbed.records import NO_CAUSE, TRANSFER
 from testbed.simulation import Process, Simulation
@@ -24,6 +27,7 @@ from testbed.streams import Purpose, stream
 
 MANY = settings(max_examples=25, deadline=None)
 NUM_DEVICES = 5
+FILES = DataFolder(None)
 
 
 def streams(seed: int) -> Callable[..., np.random.Generator]:
@@ -153,6 +157,7 @@ def air(*faults: tuple[int, float, float | None]) -> DownlinkAir:
         links=links,
         absence=Absences(AlwaysAvailable(), away, NUM_DEVICES, simulation.stream),
         record_transfer=simulation.records.open(TRANSFER),
+        lines=Lines(simulation, OwnLinks(low_bit_per_s=500, high_bit_per_s=2000), NUM_DEVICES, Way.DOWN, FILES),
     )
 
 
