@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from testbed.learning.kernels.joint_job import JointJob, JointOutput
 from testbed.learning.task import LearningTask, State
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "GradientJob",
     "GradientOutput",
     "Job",
+    "JointJob",
+    "JointOutput",
     "Kernel",
     "Output",
     "TrainingJob",
@@ -302,8 +305,8 @@ class EvaluationOutput:
     num_samples: npt.NDArray[np.int64]
 
 
-Job: TypeAlias = TrainingJob | GradientJob | EvaluationJob
-Output: TypeAlias = TrainingOutput | GradientOutput | EvaluationOutput | None
+Job: TypeAlias = TrainingJob | GradientJob | EvaluationJob | JointJob
+Output: TypeAlias = TrainingOutput | GradientOutput | EvaluationOutput | JointOutput | None
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ import torch
 from torch import nn
 
 from testbed.learning.kernels.evaluation import evaluate
+from testbed.learning.kernels.joint import train_jointly
 from testbed.learning.kernels.protocol import (
     Chunk,
     EvaluationJob,
     Family,
     GradientJob,
     Job,
+    JointJob,
     Output,
     TrainingJob,
     TrainingOutput,
@@ -57,6 +59,8 @@ def _compute_each(chunk: Chunk) -> Sequence[Output]:
     for job in chunk.jobs:
         if isinstance(job, GradientJob):
             outputs.append(gradient_of(job))
+        elif isinstance(job, JointJob):
+            outputs.append(train_jointly(job))
         elif isinstance(job, TrainingJob):
             outputs.append(train(job))
     return outputs
