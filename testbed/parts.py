@@ -241,6 +241,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "testbed.reproductions.fedgcf:REPRODUCTION",
             "federated graph learning with fused structural and node models (Gao et al., 2024)",
         ),
+        "parallelsfl": (
+            "testbed.reproductions.parallelsfl:REPRODUCTION",
+            "split federated learning in clusters that clients host (Liao et al., MobiCom 2024)",
+        ),
     },
     "scenario": {
         "air-fedga": (

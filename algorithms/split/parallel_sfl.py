@@ -42,7 +42,7 @@ class ParallelSFL(Part):
     kind: str = "parallelsfl"
     trade_off: Annotated[float, Field(ge=0, le=1)] = 0.5  # lambda of the utility: 1 waiting alone, 0 labels alone
     max_iterations: PositiveInt = 20  # tau_max, those of the fastest cluster
-    bottom_rate_bit_per_s: BitPerSecond  # b, what one bottom takes of its host's way in, at most
+    bottom_rate_bit_per_s: BitPerSecond = 4e5  # b, what one bottom takes of its host's way in, at most; our choice
     clusters: Literal["utility", "random"] = "utility"  # by Algorithm 1, or dealt by chance
     paces: Literal["own", "equal"] = "own"  # iterations of a cluster by Eq. 17, or as many for all
     random_bottoms: PositiveInt = 4  # bottoms of a cluster that is dealt by chance
