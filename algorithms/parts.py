@@ -119,6 +119,30 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "algorithms.federated.tifl_sync:TiflSync",
             "one latency tier a round, chosen by accuracy and credits, synchronous (Chai et al., HPDC 2020)",
         ),
+        "adasfl": (
+            "algorithms.split.ada_sfl:AdaSFL",
+            "split learning, batches by speed and rounds as long as pays (Liao et al., IEEE/ACM ToN 2024)",
+        ),
+        "fedavg-links": (
+            "algorithms.split.fedavg_links:FedavgLinks",
+            "whole models over links: FedAvg beside split learning (McMahan et al., AISTATS 2017)",
+        ),
+        "locfedmix-sl": (
+            "algorithms.split.loc_fed_mix:LocFedMixSL",
+            "split learning, a local loss and mixed activations (Oh et al., WWW 2022)",
+        ),
+        "mergesfl": (
+            "algorithms.split.merge_sfl:MergeSFL",
+            "split learning, activations merged into one batch, clients chosen by labels (Liao et al., ICDE 2024)",
+        ),
+        "parallelsfl": (
+            "algorithms.split.parallel_sfl:ParallelSFL",
+            "split learning in clusters that clients host, each with its own pace (Liao et al., MobiCom 2024)",
+        ),
+        "splitfed": (
+            "algorithms.split.split_fed:SplitFed",
+            "split learning with the server, the top shared, sequential or in copies (Thapa et al., AAAI 2022)",
+        ),
         "fedavg": (
             "algorithms.federated.fedavg:Fedavg",
             "everybody over TDMA or OFDMA, or a selection, synchronous (McMahan et al., AISTATS 2017)",

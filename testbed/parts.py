@@ -175,6 +175,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "testbed.learning.models.paper_cnn:PaperCnn",
             "two 5x5 convolutions and a hidden layer (Air-FedGA's CNNs)",
         ),
+        "small-cnn": (
+            "testbed.learning.models.small_cnn:SmallCnn",
+            "two 3x3 convolutions, pooling by four, one hidden layer, for images of 8x8 and more (our choice)",
+        ),
     },
     "partition": {
         "contiguous": (
@@ -241,6 +245,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "testbed.reproductions.fedgcf:REPRODUCTION",
             "federated graph learning with fused structural and node models (Gao et al., 2024)",
         ),
+        "parallelsfl": (
+            "testbed.reproductions.parallelsfl:REPRODUCTION",
+            "split federated learning in clusters that clients host (Liao et al., MobiCom 2024)",
+        ),
     },
     "scenario": {
         "air-fedga": (
@@ -278,6 +286,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "fedgcf": (
             "testbed.scenarios:fedgcf.toml",
             "nine clients with graphs, unequal classes; FedGCF, GCFL, IFCA, FedStar, FedAvg, local training",
+        ),
+        "parallelsfl": (
+            "testbed.scenarios:parallelsfl.toml",
+            "twenty devices on links of their own train a model cut in two; ParallelSFL and its baselines",
         ),
     },
     "slowdown": {
@@ -320,6 +332,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "regions": (
             "algorithms.worlds.regions:Regions",
             "replicas of a model in data centres, joined by a wide-area network",
+        ),
+        "split": (
+            "algorithms.worlds.split:Split",
+            "a model cut in two, its halves on devices and server, with links between all of them",
         ),
     },
     "tracker": {

@@ -3,14 +3,14 @@
 import numpy as np
 
 from testbed.learning.cost import TrainingCost
-from testbed.learning.jobs import GradientJob, TrainingJob
+from testbed.learning.jobs import GradientJob, JointJob, TrainingJob
 
 __all__ = ["flop_of_job", "part_paid_for"]
 
 
-def flop_of_job(cost: TrainingCost, job: TrainingJob | GradientJob) -> float:
+def flop_of_job(cost: TrainingCost, job: TrainingJob | GradientJob | JointJob) -> float:
     """Return what the job costs [FLOP]."""
-    if cost.flop_of_sample is None:
+    if cost.flop_of_sample is None or isinstance(job, JointJob):
         return cost.flop(job.num_samples)
     repeats = job.num_steps // len(job.counts) if isinstance(job, TrainingJob) else 1
     return repeats * sum(cost.flop_of(row[:count]) for row, count in zip(job.samples, job.counts, strict=True))

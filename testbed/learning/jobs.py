@@ -20,6 +20,8 @@ from testbed.learning.kernels.protocol import (
     GradientJob,
     GradientOutput,
     Job,
+    JointJob,
+    JointOutput,
     Kernel,
     Output,
     TrainingJob,
@@ -37,6 +39,8 @@ __all__ = [
     "GradientOutput",
     "Handle",
     "Jobs",
+    "JointJob",
+    "JointOutput",
     "NonFiniteUpdateError",
     "Placement",
     "TrainingJob",
@@ -59,7 +63,7 @@ CHUNK: Final = Schema.of(
 UPDATE: Final = Schema.of(
     "update",
     "What a job of training returned, in the order in which jobs were first read.",
-    client=("int", "client = device id"),
+    client=("int", "client = device id; of a joint job its first client"),
     job=("int", "k-th job of this client"),
     base_version=("int", "global version the job started from"),
     num_steps=("int", "optimiser steps; 0 for a job that returns the gradient of one minibatch"),
@@ -104,7 +108,7 @@ class Handle(Generic[OutputT]):
         self._update: tuple[int, int, int, int] | None = None
         self.earliest_read_s = earliest_read_s
         self.is_computed = False
-        if isinstance(job, TrainingJob):
+        if isinstance(job, TrainingJob | JointJob):
             self._update = (job.client, job.index, job.base_version, job.num_steps)
         elif isinstance(job, GradientJob):
             self._update = (job.client, job.index, job.base_version, 0)
@@ -169,6 +173,8 @@ class Jobs:
     @overload
     def submit(self, job: GradientJob, earliest_read_s: float = 0.0) -> Handle[GradientOutput]: ...
     @overload
+    def submit(self, job: JointJob, earliest_read_s: float = 0.0) -> Handle[JointOutput]: ...
+    @overload
     def submit(self, job: EvaluationJob, earliest_read_s: float = 0.0) -> Handle[EvaluationOutput | None]: ...
     def submit(self, job: Job, earliest_read_s: float = 0.0) -> Handle[Any]:
         """Return the handle of a job; nothing is computed.
@@ -205,7 +211,7 @@ class Jobs:
             for position, output in zip(chunk.positions, outputs, strict=True):
                 handles[position]._fulfil(output)
 
-    def _report(self, update: tuple[int, int, int, int], output: TrainingOutput | GradientOutput) -> None:
+    def _report(self, update: tuple[int, int, int, int], output: TrainingOutput | GradientOutput | JointOutput) -> None:
         """Record an update that is read for the first time, or fail if it is not finite."""
         client, index, base_version, _ = update
         norm = output.gradient_norm if isinstance(output, GradientOutput) else output.update_norm

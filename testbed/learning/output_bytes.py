@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 
 from testbed.learning.content_digest import UnknownContentError, array_bytes
-from testbed.learning.kernels.protocol import EvaluationOutput, GradientOutput, Output, TrainingOutput
+from testbed.learning.kernels.protocol import EvaluationOutput, GradientOutput, JointOutput, Output, TrainingOutput
 
 __all__ = ["decode_outputs", "encode_outputs"]
 
-_TYPES: Final = {kind.__name__: kind for kind in (TrainingOutput, GradientOutput, EvaluationOutput)}
+_TYPES: Final = {kind.__name__: kind for kind in (TrainingOutput, GradientOutput, EvaluationOutput, JointOutput)}
 _SCALARS: Final = {"bool": bool, "int": int, "float": float}
 _PREFIX: Final = struct.Struct("<Q")  # length of the header
 

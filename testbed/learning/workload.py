@@ -33,7 +33,7 @@ from testbed.learning.evaluation import NO_MODELS, NO_VIEWS, Evaluator
 from testbed.learning.held_out import ClientSplits
 from testbed.learning.inner_optimizer import InnerOptimizer
 from testbed.learning.job_cost import flop_of_job, part_paid_for
-from testbed.learning.jobs import GradientJob, Handle, Jobs, TrainingJob, TrainingOutput
+from testbed.learning.jobs import GradientJob, Handle, Jobs, JointJob, TrainingJob, TrainingOutput
 from testbed.learning.learning_rate import LearningRate
 from testbed.learning.minibatches import BatchPlan, make_training_job
 from testbed.learning.own_tensors import OwnTensors
@@ -273,7 +273,7 @@ class Workload:
         """
         return self._own.state_of(client, exchanged)
 
-    def flop_of(self, job: TrainingJob | GradientJob) -> float:
+    def flop_of(self, job: TrainingJob | GradientJob | JointJob) -> float:
         """Return what the job costs [FLOP]."""
         return flop_of_job(self.cost, job)
 

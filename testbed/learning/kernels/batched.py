@@ -2,7 +2,7 @@
 
 The choice is a rule about the model, stated here and recorded with every chunk:
 
-0. a gradient: serial;
+0. a gradient, a joint job: serial;
 1. a module that computes several states of itself (`LaneModule`): `module_lanes`, or serial where it says why;
 2. any other job whose optimiser has a state, windows of tokens: serial;
 3. a forward that draws, changes its buffers or mixes samples: serial;
@@ -20,7 +20,7 @@ from testbed.learning.kernels.convolution import convolution_family
 from testbed.learning.kernels.dense import dense_family
 from testbed.learning.kernels.evaluation import evaluate
 from testbed.learning.kernels.module_lanes import evaluation_lanes_family, lanes_obstacle, module_lanes_family
-from testbed.learning.kernels.protocol import EvaluationJob, Family, GradientJob, Job, evaluation_family
+from testbed.learning.kernels.protocol import EvaluationJob, Family, GradientJob, Job, JointJob, evaluation_family
 from testbed.learning.kernels.serial import serial_family
 from testbed.learning.kernels.vmap import MOST_ENTRIES, misaligned_tensor, vmap_family
 from testbed.learning.task import LearningTask
@@ -40,6 +40,8 @@ class BatchedKernel(Part):
         if isinstance(job, EvaluationJob):
             return evaluation_lanes_family(job) or evaluation_family(job.task, evaluate)
         task = job.task
+        if isinstance(job, JointJob):
+            return serial_family(task, "a joint job stands alone")
         if isinstance(job, GradientJob):
             return serial_family(task, "a gradient is computed alone")
         own = lanes_obstacle(task)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from testbed.learning.kernels.joint import skipped_jointly
 from testbed.learning.kernels.protocol import (
     Chunk,
     EvaluationJob,
@@ -12,6 +13,7 @@ from testbed.learning.kernels.protocol import (
     GradientJob,
     GradientOutput,
     Job,
+    JointJob,
     Output,
     TrainingOutput,
     evaluation_family,
@@ -46,4 +48,6 @@ def _skipped(job: Job) -> Output:
         return None
     if isinstance(job, GradientJob):
         return GradientOutput.of(np.zeros_like(job.parameters), 0.0)
+    if isinstance(job, JointJob):
+        return skipped_jointly(job)
     return TrainingOutput(job.parameters, 0.0, 0.0, job.optimizer_state, 0.0)

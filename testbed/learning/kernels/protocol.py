@@ -14,6 +14,7 @@ from typing import Final, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from testbed.learning.kernels.joint_job import JointJob, JointOutput
 from testbed.learning.task import LearningTask, State
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "GradientJob",
     "GradientOutput",
     "Job",
+    "JointJob",
+    "JointOutput",
     "Kernel",
     "Output",
     "TrainingJob",
@@ -304,8 +307,8 @@ class EvaluationOutput:
     num_samples: npt.NDArray[np.int64]
 
 
-Job: TypeAlias = TrainingJob | GradientJob | EvaluationJob
-Output: TypeAlias = TrainingOutput | GradientOutput | EvaluationOutput | None
+Job: TypeAlias = TrainingJob | GradientJob | EvaluationJob | JointJob
+Output: TypeAlias = TrainingOutput | GradientOutput | EvaluationOutput | JointOutput | None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from testbed.learning.kernels.evaluation import evaluate
+from testbed.learning.kernels.joint import train_jointly
 from testbed.learning.kernels.lent_memory import lend_state
 from testbed.learning.kernels.protocol import (
     Chunk,
@@ -20,6 +21,7 @@ from testbed.learning.kernels.protocol import (
     Family,
     GradientJob,
     Job,
+    JointJob,
     Output,
     TrainingJob,
     TrainingOutput,
@@ -58,6 +60,8 @@ def _compute_each(chunk: Chunk) -> Sequence[Output]:
     for job in chunk.jobs:
         if isinstance(job, GradientJob):
             outputs.append(gradient_of(job))
+        elif isinstance(job, JointJob):
+            outputs.append(train_jointly(job))
         elif isinstance(job, TrainingJob):
             outputs.append(train(job))
     return outputs
