@@ -11,11 +11,13 @@ from documents import DOCS, FENCE, PAGES, ROOT, blocks, commands, save_files
 from examples import examples
 from personal import fitting
 from small import of_world, small_experiment, small_regions, small_scenario
+from small_split import split_experiment
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from algorithms.worlds.regions_settings import RegionsSettings, VirtualSize
 from algorithms.worlds.settings import ChannelSettings, FederationSettings
+from algorithms.worlds.split_settings import AccessLinks, SplitSettings
 from channels.uplink import UplinkSettings
 from channels.wan.faults import NetworkFault
 from channels.wan.link import LinkSettings
@@ -65,6 +67,8 @@ def recorders() -> list[Recorder]:
         algorithm = {"kind": example.name, example.name: dict(example.settings)}
         if example.name in of_world("federation"):
             experiment = small_experiment(algorithm=algorithm, run__horizon_s=60.0, **fitting(example.name))
+        elif example.name in of_world("split"):
+            experiment = split_experiment(algorithm__kind=example.name)
         else:
             resolved = small_regions(algorithm=algorithm, run__kernel="none").resolve()
             experiment = prepare(resolved, 0, resolved.data.dataset.load(None))
@@ -161,7 +165,7 @@ def test_every_method_has_a_page_with_every_setting_and_its_default(name: str) -
 
 SCENARIO_TABLES = (
     Header, RunSettings, DataSettings, TrainingSettings, FleetSettings, UplinkSettings, ChannelSettings, FaultSettings,
-    FederationSettings, RegionsSettings, VirtualSize, NetworkSettings, NetworkFault,
+    FederationSettings, RegionsSettings, SplitSettings, AccessLinks, VirtualSize, NetworkSettings, NetworkFault,
 )  # fmt: skip
 
 
