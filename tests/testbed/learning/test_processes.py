@@ -124,7 +124,8 @@ def test_memory_is_used_again_as_soon_as_nobody_has_the_outputs(workers: Process
     for _ in range(20):
         list(workers.run(chunks_of(jobs)))
     assert pool._num_bytes == size
-    assert {size: len(places) for size, places in pool._free.items()} == free
+    # What an earlier test still held at first may have come back since; nothing may have gone.
+    assert all(len(pool._free[size]) >= num_free for size, num_free in free.items())
     assert not workers._crew._placed and not workers._crew._num_uses and not workers._crew._in_hand
 
 
