@@ -143,8 +143,9 @@ def is_stuck(flow: Flow, now_s: float) -> bool:
 
 
 def _rest(supply: Supply, now_s: float) -> None:
-    supply.busy_s += now_s - supply.busy_since_s
-    supply.busy_since_s = math.inf
+    if supply.busy_since_s < math.inf:  # of flows that end together each finds the link empty
+        supply.busy_s += now_s - supply.busy_since_s
+        supply.busy_since_s = math.inf
 
 
 def close(links: Iterable[LinkState], elapsed_s: float) -> None:

@@ -62,6 +62,15 @@ def test_two_flows_on_a_link_share_it_until_the_first_is_done():
     assert (end_s(long), end_s(short), end_s(other_way)) == (5.0, 3.0, 2.0)
 
 
+def test_a_link_is_busy_as_long_as_there_are_flows_on_it_even_if_they_end_together():
+    wires = Wires(uniform(delay_s=0.0), 2)
+    ends = [wires.transfer(at_s, 0, 1, 100.0) for at_s in (0.0, 0.0, 7.0)]
+    wires.run()
+    assert [end_s(answers) for answers in ends] == [2.0, 2.0, 8.0]
+    (link, _) = wires.rows("link")
+    assert (link["num_flows"], link["busy_s"]) == (3, 3.0)
+
+
 def test_a_first_come_first_served_link_sends_one_after_the_other_while_propagation_overlaps():
     wires = Wires(uniform(sharing="fifo"), 2)
     ends = [wires.transfer(0.1 * k, 0, 1, 100.0) for k in range(3)]
