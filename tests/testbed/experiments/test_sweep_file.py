@@ -38,9 +38,13 @@ SIMPLE = Sweep("air-fedga", BASE.document, BASE.overrides, SWEEP.variations[:1],
 
 
 def rows_of(root: Path) -> dict[str, bytes]:
-    """Every file of every run below `root` but those with dates in them."""
+    """Every file of every run below `root` but those with dates in them, and what a killed process had begun to write.
+
+    Nobody takes a directory that is begun for a run: see `testbed.experiments.store`.
+    """
     files = (path for path in root.rglob("*") if path.is_file() and path.name not in ("meta.json", "sweep.json"))
-    return {str(path.relative_to(root)): path.read_bytes() for path in files}
+    rows = {str(path.relative_to(root)): path.read_bytes() for path in files}
+    return {name: content for name, content in rows.items() if not name.startswith(".")}
 
 
 def test_a_sweep_is_read_back_as_it_was_written(tmp_path: Path) -> None:
