@@ -186,9 +186,9 @@ def test_the_bits_of_a_job_are_the_same_whether_it_shares_its_start_or_not(
     make_task: Any, make_jobs: Any, options: Any
 ) -> None:
     task = make_task(deferred, shape=(1, 9, 9), **options)
-    start = task.initial_state()
-    jobs = [replace(job, parameters=start) for job in make_jobs(task, PLANS, SIZES)]
-    apart = [replace(job, parameters=start.copy()) for job in jobs]
+    starts = [task.initial_state(), task.initial_state() + np.float32(0.01)]
+    jobs = [replace(job, parameters=starts[job.client % 2]) for job in make_jobs(task, PLANS, SIZES)]
+    apart = [replace(job, parameters=job.parameters.copy()) for job in jobs]
     expected = [compute(BatchedKernel(), [job])[0].parameters.tobytes() for job in jobs]
     assert max(len(chunk.jobs) for chunk in form_chunks(jobs, BatchedKernel())) > 2
     for company in (jobs, apart, apart[:2] + jobs[2:]):
