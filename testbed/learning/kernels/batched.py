@@ -7,8 +7,8 @@ The choice is a rule about the model, stated here and recorded with every chunk:
 2. any other job whose optimiser has a state, windows of tokens: serial;
 3. a forward that draws, changes its buffers or mixes samples: serial;
 4. a plain stack of linear layers and rectifiers: `dense`;
-5. a plain stack of convolutions: `convolution`; any other convolutions: serial, for vmap of a convolution is slower
-   than one job at a time;
+5. a plain stack of convolutions: `convolution`, in lockstep where it has large linear layers; any other convolutions:
+   serial, for vmap of a convolution is slower than one job at a time;
 6. whatever `torch.func` can batch, of at most 80,000 entries and with matrices that keep the lanes aligned:
    `vmap`;
 7. everything else: serial.
@@ -54,7 +54,7 @@ class BatchedKernel(Part):
         if obstacle:
             return serial_family(task, obstacle)
         if task.traits.convolutions is not None:
-            return convolution_family(task)
+            return convolution_family(job)
         return dense_family(task, *shared) if task.traits.layers else vmap_family(task, *shared)
 
 

@@ -76,6 +76,13 @@ def convolutions(*, bias: bool = True) -> nn.Module:
     )
 
 
+def deferred() -> nn.Module:
+    """A convolution of images 1x9x9 below a layer so large that its steps are kept apart: 43 rows of them."""
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(1296, 200), nn.ReLU(), nn.Linear(200, 10)
+    )
+
+
 def compute(kernel: Kernel, jobs: list[TrainingJob]) -> list[TrainingOutput]:
     outputs: list[Any] = [None] * len(jobs)
     for chunk in form_chunks(jobs, kernel):
@@ -104,6 +111,9 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], str, dict[str, Any]]] = {
         {"shape": (1, 9, 9), "momentum": 0.9, "weight_decay": 0.01},
     ),
     "convolutions-decay": (convolutions, "convolution", {"shape": (1, 9, 9), "weight_decay": 0.1}),
+    "deferred": (deferred, "convolution", {"shape": (1, 9, 9)}),
+    "deferred-decay": (deferred, "convolution", {"shape": (1, 9, 9), "weight_decay": 0.1}),
+    "deferred-momentum": (deferred, "convolution", {"shape": (1, 9, 9), "momentum": 0.9}),
     "own": (Own, "vmap", {"shape": (16,)}),
     "own-momentum": (lambda: Own(nn.Tanh), "vmap", {"shape": (16,), "momentum": 0.9, "weight_decay": 0.01}),
     "misaligned": (lambda: nn.Sequential(nn.Linear(13, 17), nn.SiLU(), nn.Linear(17, 10)), "serial", {}),
@@ -159,7 +169,7 @@ def test_the_bits_of_a_job_are_the_same_in_any_company(
 UNEVEN = (lambda: nn.Sequential(nn.Linear(16, 15), nn.SiLU(), nn.Linear(15, 16)), "vmap", {"shape": (16,)})
 
 
-@pytest.mark.parametrize("name", ["three-layers", "momentum-and-decay", "own", "uneven"])
+@pytest.mark.parametrize("name", ["three-layers", "momentum-and-decay", "deferred", "own", "uneven"])
 def test_the_bits_of_a_job_are_the_same_in_every_lane(make_task: Any, make_jobs: Any, name: str) -> None:
     build, _, options = (MODELS | {"uneven": UNEVEN})[name]
     task = make_task(build, batch_width=10, **options)
@@ -169,6 +179,30 @@ def test_the_bits_of_a_job_are_the_same_in_every_lane(make_task: Any, make_jobs:
         found = compute(BatchedKernel(), jobs[shift:] + jobs[:shift])
         for lane, output in enumerate(found):
             assert output.parameters.tobytes() == expected[(lane + shift) % 7].parameters.tobytes()
+
+
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1}])
+def test_the_bits_of_a_job_are_the_same_whether_it_shares_its_start_or_not(
+    make_task: Any, make_jobs: Any, options: Any
+) -> None:
+    task = make_task(deferred, shape=(1, 9, 9), **options)
+    starts = [task.initial_state(), task.initial_state() + np.float32(0.01)]
+    jobs = [replace(job, parameters=starts[job.client % 2]) for job in make_jobs(task, PLANS, SIZES)]
+    apart = [replace(job, parameters=job.parameters.copy()) for job in jobs]
+    expected = [compute(BatchedKernel(), [job])[0].parameters.tobytes() for job in jobs]
+    assert max(len(chunk.jobs) for chunk in form_chunks(jobs, BatchedKernel())) > 2
+    for company in (jobs, apart, apart[:2] + jobs[2:]):
+        assert [output.parameters.tobytes() for output in compute(BatchedKernel(), company)] == expected
+        found = compute(BatchedKernel(), company[::-1])[::-1]
+        assert [output.parameters.tobytes() for output in found] == expected
+
+
+def test_convolutions_go_in_lockstep_only_where_steps_are_kept_apart(make_task: Any, make_jobs: Any) -> None:
+    def largest(build: Any, **options: Any) -> int:
+        jobs = make_jobs(make_task(build, shape=(1, 9, 9), **options), [BatchPlan(10, local_steps=2)] * 12, [30] * 12)
+        return max(len(chunk.jobs) for chunk in form_chunks(jobs, BatchedKernel()))
+
+    assert (largest(deferred), largest(deferred, momentum=0.9), largest(convolutions)) == (6, 1, 1)
 
 
 @pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"momentum": 0.9, "weight_decay": 0.1}])
@@ -308,7 +342,7 @@ def test_chunks_of_a_family_are_as_few_as_will_do_and_differ_by_one_job_at_most(
     assert max(sizes) - min(sizes) <= 1
 
 
-@pytest.mark.parametrize("name", ["three-layers", "no-bias", "convolutions", "own"])
+@pytest.mark.parametrize("name", ["three-layers", "no-bias", "convolutions", "deferred", "own"])
 def test_what_was_computed_before_leaves_no_trace_in_a_job(make_task: Any, make_jobs: Any, name: str) -> None:
     build, _, options = MODELS[name]
     task = make_task(build, **options)
@@ -320,7 +354,7 @@ def test_what_was_computed_before_leaves_no_trace_in_a_job(make_task: Any, make_
 
 
 @pytest.mark.parametrize("kernel", [BatchedKernel(), SerialKernel()])
-@pytest.mark.parametrize("name", ["three-layers", "convolutions", "own"])
+@pytest.mark.parametrize("name", ["three-layers", "convolutions", "deferred", "own"])
 def test_a_result_that_somebody_holds_never_changes(make_task: Any, make_jobs: Any, name: str, kernel: Kernel) -> None:
     build, _, options = MODELS[name]
     jobs = make_jobs(make_task(build, **options), PLANS, SIZES)
