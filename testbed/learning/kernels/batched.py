@@ -49,13 +49,12 @@ class BatchedKernel(Part):
             return serial_family(task, own) if own else module_lanes_family(job)
         if job.optimizer_state is not None:
             return serial_family(task, f"{task.optimizer.kind} with a state is computed one job at a time")
-        shared = (job.samples.shape[1], job.proximal_weight)
         obstacle = _obstacle(task)
         if obstacle:
             return serial_family(task, obstacle)
         if task.traits.convolutions is not None:
             return convolution_family(task)
-        return dense_family(task, *shared) if task.traits.layers else vmap_family(task, *shared)
+        return dense_family(job) if task.traits.layers else vmap_family(task, job.samples.shape[1], job.proximal_weight)
 
 
 def _obstacle(task: LearningTask) -> str:
