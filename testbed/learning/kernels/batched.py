@@ -6,7 +6,8 @@ The choice is a rule about the model, stated here and recorded with every chunk:
 1. a module that computes several states of itself (`LaneModule`): `module_lanes`, or serial where it says why;
 2. any other job whose optimiser has a state, windows of tokens: serial;
 3. a forward that draws, changes its buffers or mixes samples: serial;
-4. a plain stack of linear layers and rectifiers: `dense`;
+4. a plain stack of linear layers and rectifiers: `dense`, the first layer in the space of the job's samples where that
+   is cheaper (`sample_space` states the rule);
 5. a plain stack of convolutions: `convolution`; any other convolutions: serial, for vmap of a convolution is slower
    than one job at a time;
 6. whatever `torch.func` can batch, of at most 80,000 entries and with matrices that keep the lanes aligned:
