@@ -6,7 +6,8 @@ The choice is a rule about the model, stated here and recorded with every chunk:
 1. a module that computes several states of itself (`LaneModule`): `module_lanes`, or serial where it says why;
 2. any other job whose optimiser has a state, windows of tokens: serial;
 3. a forward that draws, changes its buffers or mixes samples: serial;
-4. a plain stack of linear layers and rectifiers: `dense`;
+4. a plain stack of linear layers and rectifiers: `dense`, the first layer in the space of the job's samples where that
+   is cheaper (`sample_space` states the rule);
 5. a plain stack of convolutions: `convolution`, in lockstep where it has large linear layers; any other convolutions:
    serial, for vmap of a convolution is slower than one job at a time;
 6. whatever `torch.func` can batch, of at most 80,000 entries and with matrices that keep the lanes aligned:
@@ -49,13 +50,12 @@ class BatchedKernel(Part):
             return serial_family(task, own) if own else module_lanes_family(job)
         if job.optimizer_state is not None:
             return serial_family(task, f"{task.optimizer.kind} with a state is computed one job at a time")
-        shared = (job.samples.shape[1], job.proximal_weight)
         obstacle = _obstacle(task)
         if obstacle:
             return serial_family(task, obstacle)
         if task.traits.convolutions is not None:
             return convolution_family(job)
-        return dense_family(task, *shared) if task.traits.layers else vmap_family(task, *shared)
+        return dense_family(job) if task.traits.layers else vmap_family(task, job.samples.shape[1], job.proximal_weight)
 
 
 def _obstacle(task: LearningTask) -> str:

@@ -7,203 +7,159 @@ For one lane with layers z_l = x_l W_l^T + b_l, x_{l+1} = max(z_l, 0) and mean c
 
 A proximal term adds - rate mu (W_l - base) to the step, of the W_l before it.
 
-Every feature dimension is padded with zeros to a multiple of 16 numbers, 64 bytes. Matrix libraries choose
-their arithmetic by the alignment of their operands, so that without it the bits of a job would depend on
-its lane. Padding keeps itself: its weights have zero gradients, and padded classes a bias so low that their
-probability is zero.
+The first layer may do that in the space of its samples instead, where that is cheaper (`sample_space`): which, follows
+from the job alone.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Final
 
-import numpy as np
 import torch
 
+from testbed.learning.kernels.lane_layer import LaneLayer, aligned
 from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, shared_by_lanes, stretches
 from testbed.learning.kernels.lent_memory import lend_state
-from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput
-from testbed.learning.kernels.workspace import workspace
+from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput, distance
+from testbed.learning.kernels.sample_space import SampleSpaceLayer, num_rows_if_cheaper
 from testbed.learning.linear_stack import LinearLayer
-from testbed.learning.optimizer import OptimizerSettings
-from testbed.learning.task import LearningTask, State
+from testbed.learning.task import State
 
-__all__ = ["ALIGNED_ENTRIES", "dense_family"]
+__all__ = ["dense_family"]
 
-ALIGNED_ENTRIES: Final = 16
-
-# Parameters and activations of a chunk should stay in the processor's cache.
+# What a chunk works on should stay in the processor's cache.
 _CHUNK_BYTES: Final = 4e6
 
-# exp(_NEVER) is zero, and unlike minus infinity it survives weight decay and momentum.
-_NEVER: Final = -1e30
+# Of a step: where its inputs are, given its row and the number of lanes.
+_Inputs = Callable[[int, int], torch.Tensor]
+# Writes what a lane has learnt into a state and returns the norm of its update, if that is known.
+_Store = Callable[[State, int], float | None]
 
 
-def dense_family(task: LearningTask, width: int, proximal_weight: float = 0.0) -> Family:
-    """Return the family of the jobs of a plain stack whose batches are `width` wide.
+def dense_family(job: TrainingJob) -> Family:
+    """Return the family of a job of a plain stack: width of batches, proximal weight, arithmetic of the first layer.
 
-    `proximal_weight` : of their objective; with it a lane also holds the parameters it started from.
+    With a proximal term a lane also holds the parameters it started from.
     """
-    layers = task.traits.layers
-    num_parameters = sum(_aligned(layer.num_outputs) * (_aligned(layer.num_inputs) + 1) for layer in layers)
-    # Activations and their gradients; the inputs have none.
-    num_activations = _aligned(layers[0].num_inputs) + 2 * sum(_aligned(layer.num_outputs) for layer in layers)
-    num_states = 2 if proximal_weight else 1
-    lane_bytes = 4 * (num_states * num_parameters + width * num_activations)
-    return Family(
-        task,
-        f"{task.name}/train/dense/{shared_by_lanes(width, proximal_weight)}",
-        _train_lanes,
-        max_jobs=max(MIN_LANES, int(_CHUNK_BYTES // lane_bytes)),
-        min_lanes=MIN_LANES,
-        reason="a stack of linear layers: fused batched products",
+    task, width = job.task, job.samples.shape[1]
+    first, *others = task.traits.layers
+    shared = shared_by_lanes(width, job.proximal_weight)
+    num_rows = num_rows_if_cheaper(first, job)
+    if num_rows:
+        num_outputs = aligned(first.num_outputs)
+        # What a step works on: products, what they start from, coefficients. The samples are read before and after.
+        num_kept = num_rows * (num_rows + (3 if task.optimizer.momentum else 2) * num_outputs)
+        return _family(
+            job,
+            f"dense-{num_rows}/{shared}",
+            _train_by_samples,
+            num_kept + _num_entries(job, others) + 2 * width * num_outputs,
+            f"a stack of linear layers: fused batched products, the first in the space of its {num_rows} samples",
+        )
+    num_entries = _num_entries(job, task.traits.layers) + width * aligned(first.num_inputs)
+    return _family(
+        job, f"dense/{shared}", _train_by_weights, num_entries, "a stack of linear layers: fused batched products"
     )
 
 
-def _train_lanes(chunk: Chunk) -> Sequence[Output]:
-    lanes = lanes_of(chunk)
-    task = chunk.family.task
+def _num_entries(job: TrainingJob, layers: Sequence[LinearLayer]) -> int:
+    """Return how many numbers the parameters, outputs and their gradients of these layers are in a lane."""
+    num_entries = 0
+    for layer in layers:
+        num_outputs = aligned(layer.num_outputs)
+        num_parameters = num_outputs * (aligned(layer.num_inputs) + 1)
+        num_entries += (2 if job.proximal_weight else 1) * num_parameters + 2 * job.samples.shape[1] * num_outputs
+    return num_entries
+
+
+def _family(
+    job: TrainingJob, name: str, compute: Callable[[Chunk], Sequence[Output]], num_entries: int, reason: str
+) -> Family:
+    max_jobs = max(MIN_LANES, int(_CHUNK_BYTES // (4 * num_entries)))
+    return Family(job.task, f"{job.task.name}/train/{name}", compute, max_jobs, MIN_LANES, reason)
+
+
+def _train_by_weights(chunk: Chunk) -> Sequence[Output]:
+    lanes, task = lanes_of(chunk), chunk.family.task
     batches = LaneBatches(lanes)
-    stack = _Stack(task, lanes)
-    trained = [lend_state(task) for _ in lanes]
-    losses = np.empty(0, dtype=np.float32)
+    layers = [LaneLayer(task, layer, lanes) for layer in task.traits.layers]
+    missing = layers[0].weight.value.shape[2] - layers[0].layer.num_inputs
+
+    def inputs(row: int, num_lanes: int) -> torch.Tensor:
+        found = batches.inputs(row, num_lanes).flatten(2)
+        return torch.nn.functional.pad(found, (0, missing)) if missing else found
+
+    def store(trained: State, lane: int) -> None:
+        for layer in layers:
+            layer.store(trained, lane)
+
+    return _train(chunk, _Stack(layers), batches, inputs, store)
+
+
+def _train_by_samples(chunk: Chunk) -> Sequence[Output]:
+    lanes, task = lanes_of(chunk), chunk.family.task
+    first = SampleSpaceLayer(task, lanes, len(chunk.jobs))
+    others = [LaneLayer(task, layer, lanes) for layer in task.traits.layers[1:]]
+    others_start = first.layer.num_outputs * first.layer.num_inputs  # a stack's state begins with its first weight
+
+    def store(trained: State, lane: int) -> float:
+        norm = first.store(trained, lane)
+        for layer in others:
+            layer.store(trained, lane)
+        before = lanes[lane].parameters
+        return math.hypot(norm, distance(task, trained[others_start:], before[others_start:]))
+
+    return _train(chunk, _Stack([first, *others]), LaneBatches(lanes), first.rows, store)
+
+
+def _train(chunk: Chunk, stack: "_Stack", batches: LaneBatches, inputs: _Inputs, store: _Store) -> Sequence[Output]:
+    """Return the outputs of a chunk."""
+    lanes = lanes_of(chunk)
+    outputs: list[Output] = [None] * len(chunk.jobs)
+    losses: list[float] = []
     for first, stop, alive, going_on in stretches([job.num_steps for job in lanes]):
         num_lanes = max(alive, MIN_LANES)
         for step in range(first, stop):
             if step == first or len(batches) > 1:
-                batch = stack.prepare(*batches.gather(min(step, len(batches) - 1), num_lanes))
-            scores, activations = stack.forward(batch[0])
+                row = min(step, len(batches) - 1)
+                batch = inputs(row, num_lanes)
+                labels = batches.labels(row, num_lanes).unsqueeze(2)
+                weights = batches.weights(row, num_lanes).unsqueeze(2)
+            scores, activations = stack.forward(batch)
             if step == 0:
-                losses = (torch.log_softmax(scores, -1) * batch[1]).sum((1, 2)).neg_().numpy()
-            stack.descend(scores, activations, batch[1], batch[2])
-        stack.store(trained, going_on, alive)
-    return [
-        TrainingOutput.of(job, trained[lane], float(losses[lane])) for lane, job in enumerate(lanes[: len(chunk.jobs)])
-    ]
+                picked = torch.log_softmax(scores, -1).gather(2, labels)
+                losses = picked.mul_(weights).sum((1, 2)).neg_().tolist()
+            # The gradient with respect to the scores: softmax minus one-hot, over n.
+            gradient = torch.softmax(scores, -1).mul_(weights).scatter_add_(2, labels, -weights)
+            stack.descend(activations, gradient)
+        for lane in range(going_on, min(alive, len(outputs))):
+            trained = lend_state(chunk.family.task)
+            norm = store(trained, lane)
+            # Now, while the result lies in the processor's cache.
+            outputs[lane] = TrainingOutput.of(lanes[lane], trained, losses[lane], update_norm=norm)
+    return outputs
 
 
 class _Stack:
-    """The weights of all lanes, layer by layer; aligned, contiguous, updated in place."""
+    """The layers of all lanes, one after another."""
 
-    def __init__(self, task: LearningTask, lanes: Sequence[TrainingJob]) -> None:
-        self.task = task
-        self.layers = task.traits.layers
-        self.optimizer: OptimizerSettings = task.optimizer
-        self.weights = [self._load(layer, layer.weight, lanes) for layer in self.layers]  # (lanes, out, in)
-        self.biases = [self._load(layer, layer.bias, lanes) for layer in self.layers]  # (lanes, 1, out)
-        self.biases[-1][..., self.layers[-1].num_outputs :] = _NEVER
-        momentum = self.optimizer.momentum > 0
-        self.weight_velocities = [torch.zeros_like(w) if momentum else None for w in self.weights]
-        self.bias_velocities = [torch.zeros_like(b) if momentum else None for b in self.biases]
-        self.proximal_weight = lanes[0].proximal_weight
-        self.weight_bases = [w.clone() if self.proximal_weight else None for w in self.weights]
-        self.bias_bases = [b.clone() if self.proximal_weight else None for b in self.biases]
-
-    def _load(self, layer: LinearLayer, name: str | None, lanes: Sequence[TrainingJob]) -> torch.Tensor:
-        """Return a tensor of all lanes, zero beyond what the layer has."""
-        is_weight, columns = name == layer.weight, _aligned(layer.num_outputs)
-        shape = (layer.num_outputs, layer.num_inputs) if is_weight else (1, layer.num_outputs)
-        padded = (columns, _aligned(layer.num_inputs)) if is_weight else (1, columns)
-        if name is None:
-            return torch.zeros(len(lanes), *padded)
-        tensor = workspace(self.task, name, (len(lanes), *padded))
-        cells = tensor.numpy()
-        cells[:, shape[0] :] = 0.0
-        cells[:, : shape[0], shape[1] :] = 0.0
-        values = [self.task.layout.view(job.parameters, name).reshape(shape) for job in lanes]
-        if all(job.parameters is lanes[0].parameters for job in lanes):
-            cells[:, : shape[0], : shape[1]] = values[0]
-        else:
-            for lane, own in enumerate(values):
-                cells[lane, : shape[0], : shape[1]] = own
-        return tensor
-
-    def store(self, trained: Sequence[State], first: int, stop: int) -> None:
-        """Write the states of lanes `first` to `stop` into `trained`, one (num_entries,) for each lane."""
-        for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
-            weights, biases = weight.numpy(), bias.numpy()
-            for lane in range(first, stop):
-                view = self.task.layout.view(trained[lane], layer.weight)
-                view[:] = weights[lane, : layer.num_outputs, : layer.num_inputs]
-                if layer.bias is not None:
-                    self.task.layout.view(trained[lane], layer.bias)[:] = biases[lane, 0, : layer.num_outputs]
-
-    def prepare(
-        self, inputs: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return inputs (lanes, width, in), targets (lanes, width, classes), weights (lanes, width, 1).
-
-        The weights are mask / n, and the targets contain them.
-        """
-        inputs = inputs.flatten(2)
-        missing = self.weights[0].shape[2] - inputs.shape[2]
-        if missing:
-            inputs = torch.nn.functional.pad(inputs, (0, missing))
-        weights = (mask / mask.sum(1, keepdim=True)).unsqueeze(2)
-        targets = torch.zeros(*labels.shape, self.weights[-1].shape[1])
-        return inputs, targets.scatter_(2, labels.unsqueeze(2), weights), weights
+    def __init__(self, layers: Sequence[LaneLayer | SampleSpaceLayer]) -> None:
+        self.layers = layers
 
     def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Return the scores (lanes, width, classes) and the inputs of every layer."""
-        num_lanes = len(inputs)
         activations = [inputs]
-        for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
-            z = torch.baddbmm(bias[:num_lanes], activations[-1], weight[:num_lanes].transpose(1, 2))
-            activations.append(z.relu_() if layer.rectified else z)
+        for layer in self.layers:
+            z = layer.forward(activations[-1])
+            activations.append(z.relu_() if layer.layer.rectified else z)
         return activations.pop(), activations
 
-    def descend(
-        self,
-        scores: torch.Tensor,
-        activations: list[torch.Tensor],
-        targets: torch.Tensor,
-        weights: torch.Tensor,
-    ) -> None:
-        """Take one step down the gradient."""
-        num_lanes, width, _ = scores.shape
-        ones = torch.ones(num_lanes, 1, width)
-        gradient = torch.softmax(scores, -1).mul_(weights).sub_(targets)
+    def descend(self, activations: list[torch.Tensor], gradient: torch.Tensor) -> None:
+        """Take one step down, `gradient : (lanes, width, classes)` with respect to the scores."""
         for position in reversed(range(len(self.layers))):
-            inputs, outer = activations[position], gradient
-            if position > 0:
-                gradient = torch.bmm(outer, self.weights[position][:num_lanes])
-                if self.layers[position - 1].rectified:
-                    gradient.mul_(inputs > 0)
-            weight, velocity, base = (
-                self.weights[position],
-                self.weight_velocities[position],
-                self.weight_bases[position],
-            )
-            self._update(weight, velocity, base, outer.transpose(1, 2), inputs)
-            if self.layers[position].bias is not None:
-                bias, velocity, base = self.biases[position], self.bias_velocities[position], self.bias_bases[position]
-                self._update(bias, velocity, base, ones, outer)
-
-    def _update(
-        self,
-        tensor: torch.Tensor,
-        velocity: torch.Tensor | None,
-        base: torch.Tensor | None,
-        left: torch.Tensor,
-        right: torch.Tensor,
-    ) -> None:
-        """Descend along the gradient left @ right of `tensor` in the lanes of `left`."""
-        num_lanes, rate, decay = len(left), self.optimizer.learning_rate, self.optimizer.weight_decay
-        tensor = tensor[:num_lanes]
-        # A difference, so that padding stays what it is; nor can it be lost in rounding where little has moved.
-        drift = None if base is None else tensor - base[:num_lanes]
-        if velocity is None:
-            tensor.baddbmm_(left, right, beta=1.0 - rate * decay, alpha=-rate)
-            if drift is not None:
-                tensor.add_(drift, alpha=-rate * self.proximal_weight)
-            return
-        velocity = velocity[:num_lanes]
-        velocity.baddbmm_(left, right, beta=self.optimizer.momentum)
-        if decay:
-            velocity.add_(tensor, alpha=decay)
-        if drift is not None:
-            velocity.add_(drift, alpha=self.proximal_weight)
-        tensor.add_(velocity, alpha=-rate)
-
-
-def _aligned(num_entries: int) -> int:
-    return -(-num_entries // ALIGNED_ENTRIES) * ALIGNED_ENTRIES
+            layer, inputs, outer = self.layers[position], activations[position], gradient
+            if position > 0 and isinstance(layer, LaneLayer):
+                gradient = layer.backward(outer)
+                if self.layers[position - 1].layer.rectified:
+                    torch.ops.aten.threshold_backward.grad_input(gradient, inputs, 0, grad_input=gradient)
+            layer.descend(inputs, outer)

@@ -70,23 +70,35 @@ class LaneBatches:
             counts[:rows, lane] = job.counts
             # Past its steps a lane computes its last batch again, and nobody looks.
             samples[rows:, lane], counts[rows:, lane] = samples[rows - 1, lane], counts[rows - 1, lane]
-        self._samples, self._counts = torch.from_numpy(samples), torch.from_numpy(counts)
-        self._masks = (torch.arange(self.width) < self._counts.unsqueeze(-1)).float()  # (num_rows, num_lanes, width)
+        self._samples = torch.from_numpy(samples)
+        masks = np.arange(self.width) < counts[..., np.newaxis]
+        self._masks = torch.from_numpy(masks.astype(np.float32))  # (num_rows, num_lanes, width)
+        self._weights = torch.from_numpy(masks / counts[..., np.newaxis].astype(np.float32))
         self._num_rows = num_rows
 
     def __len__(self) -> int:
         return self._num_rows
 
-    def gather(self, row: int, num_lanes: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return inputs (num_lanes, width, ...), labels and mask (num_lanes, width) of one step.
-
-        They are valid until the next step is gathered.
-        """
+    def inputs(self, row: int, num_lanes: int) -> torch.Tensor:
+        """Return the inputs of one step, (num_lanes, width, ...), valid until the next step's are asked for."""
         samples = self._samples[row, :num_lanes]
-        flat = samples.reshape(-1)
-        everything = self._task.train_inputs
-        inputs = workspace(self._task, "inputs", (len(flat), *everything.shape[1:]), everything.dtype)
-        torch.index_select(everything, 0, flat, out=inputs)
-        labels = self._task.train_labels.index_select(0, flat)
-        shape = samples.shape
-        return inputs.view(*shape, *inputs.shape[1:]), labels.view(shape), self._masks[row, :num_lanes]
+        everything: torch.Tensor = self._task.train_inputs
+        # As a matrix: of one, PyTorch copies whole rows.
+        matrix = everything.reshape(len(everything), -1)
+        inputs = workspace(self._task, "inputs", (samples.numel(), matrix.shape[1]), everything.dtype)
+        torch.index_select(matrix, 0, samples.reshape(-1), out=inputs)
+        return inputs.view(*samples.shape, *everything.shape[1:])
+
+    def labels(self, row: int, num_lanes: int) -> torch.Tensor:
+        """Return the labels of one step, (num_lanes, width)."""
+        samples = self._samples[row, :num_lanes]
+        labels: torch.Tensor = self._task.train_labels
+        return labels.index_select(0, samples.reshape(-1)).view(samples.shape)
+
+    def masks(self, row: int, num_lanes: int) -> torch.Tensor:
+        """Return 1 for the samples of one step and 0 for padding, (num_lanes, width)."""
+        return self._masks[row, :num_lanes]
+
+    def weights(self, row: int, num_lanes: int) -> torch.Tensor:
+        """Return what each sample counts in its batch's mean, (num_lanes, width): mask / n."""
+        return self._weights[row, :num_lanes]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from testbed.learning.kernels.joint_job import JointJob, JointOutput
+from testbed.learning.kernels.workspace import workspace
 from testbed.learning.task import LearningTask, State
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Output",
     "TrainingJob",
     "TrainingOutput",
+    "distance",
     "euclidean_norm",
     "evaluation_family",
     "form_chunks",
@@ -38,6 +40,8 @@ __all__ = [
 
 # Entries summed at once: they stay in the first cache, and the library sums them on one thread.
 _BLOCK: Final = 8192
+# As many blocks are subtracted at once: every call costs, and what is larger leaves the caches.
+_BLOCKS: Final = 8
 
 
 def _frozen_state(task: LearningTask, parameters: State) -> None:
@@ -57,18 +61,30 @@ def _check_batches(task: LearningTask, samples: npt.NDArray[np.int64], counts: n
 def euclidean_norm(vector: State) -> float:
     """Return the Euclidean norm, by blocks."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return math.sqrt(sum(float(np.dot(b, b)) for b in np.split(vector, range(_BLOCK, len(vector), _BLOCK))))
+        return math.sqrt(_plus_squares(0.0, vector))
 
 
-def _distance(new: State, old: State) -> float:
-    """Return the Euclidean norm of new minus old, by blocks: large temporary arrays cost more."""
-    total, block = 0.0, np.empty(min(len(new), _BLOCK), dtype=np.float32)
+def distance(task: LearningTask, new: State, old: State) -> float:
+    """Return the Euclidean norm of new minus old, states of a task or parts of them."""
+    # What is larger than a block the system would provide anew, page by page.
+    size = min(max(len(new), 1), _BLOCKS * _BLOCK)
+    total, room = 0.0, np.empty(size, np.float32) if size <= _BLOCK else workspace(task, "difference", (size,)).numpy()
     with np.errstate(over="ignore", invalid="ignore"):  # a diverged job says so when it is read
-        for start in range(0, len(new), _BLOCK):
-            ours = new[start : start + _BLOCK]
-            update = np.subtract(ours, old[start : start + _BLOCK], out=block[: len(ours)])
-            total += float(np.dot(update, update))
+        for start in range(0, len(new), len(room)):
+            ours = new[start : start + len(room)]
+            update = np.subtract(ours, old[start : start + len(room)], out=room[: len(ours)])
+            total = _plus_squares(total, update)
         return math.sqrt(total)
+
+
+def _plus_squares(total: float, vector: State) -> float:
+    """Return `total` and the squares of all entries, a block at a time."""
+    whole = len(vector) // _BLOCK * _BLOCK
+    if whole:
+        blocks, vector = vector[:whole].reshape(-1, _BLOCK), vector[whole:]
+        for square in np.vecdot(blocks, blocks).tolist():
+            total += square
+    return total + float(np.dot(vector, vector))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -260,12 +276,16 @@ class TrainingOutput:
         train_loss: float,
         optimizer_state: State | None = None,
         gradient_norm: float | None = None,
+        update_norm: float | None = None,
     ) -> "TrainingOutput":
-        """Return the output of a job that ended with these vectors; they are made read-only."""
+        """Return the output of a job that ended with these vectors; they are made read-only.
+
+        `update_norm` : given by a kernel that knows it without looking at all entries again.
+        """
         parameters.setflags(write=False)
         if optimizer_state is not None:
             optimizer_state.setflags(write=False)
-        norm = _distance(parameters, job.parameters)
+        norm = distance(job.task, parameters, job.parameters) if update_norm is None else update_norm
         return cls(parameters, train_loss, norm, optimizer_state, gradient_norm)
 
 

@@ -1,6 +1,6 @@
 """Any model that allows it: `torch.func.vmap` of its own gradient over stacked states.
 
-The lanes of every matrix should start on 64 bytes, or the bits of a job would depend on its lane (`dense`
+The lanes of every matrix should start on 64 bytes, or the bits of a job would depend on its lane (`lane_layer`
 tells why); and element-wise functions treat the last few numbers of a tensor differently. So batches are
 padded to a multiple of 32 samples, and a model whose matrices are not a multiple of 16 numbers is not
 computed here.
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from testbed.learning.kernels.dense import ALIGNED_ENTRIES
+from testbed.learning.kernels.lane_layer import ALIGNED_ENTRIES
 from testbed.learning.kernels.lanes import MIN_LANES, LaneBatches, lanes_of, shared_by_lanes, stretches
 from testbed.learning.kernels.lent_memory import lend_state
 from testbed.learning.kernels.protocol import Chunk, Family, Output, TrainingJob, TrainingOutput
@@ -74,7 +74,8 @@ def _train_lanes(chunk: Chunk) -> Sequence[Output]:
         active, fixed, moving, start = (_prefix(tensors, num_lanes) for tensors in (trained, state, velocities, bases))
         for step in range(first, stop):
             if step == first or len(batches) > 1:
-                batch = batches.gather(min(step, len(batches) - 1), num_lanes)
+                row = min(step, len(batches) - 1)
+                batch = (batches.inputs(row, num_lanes), batches.labels(row, num_lanes), batches.masks(row, num_lanes))
             gradients, loss = gradient_and_loss(active, fixed, *batch)
             if step == 0:
                 losses = loss.numpy()

@@ -103,6 +103,9 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], str, dict[str, Any]]] = {
     "momentum": (stack(13, 17, 10), "dense", {"momentum": 0.9}),
     "momentum-and-decay": (stack(13, 17, 10), "dense", {"momentum": 0.9, "weight_decay": 0.01}),
     "decay": (stack(13, 17, 10), "dense", {"weight_decay": 0.01}),
+    "many-inputs": (stack(805, 67, 10), "dense-64", {"shape": (805,)}),
+    "many-inputs-one-layer": (stack(3001, 33, bias=False), "dense-64", {"shape": (3001,), "num_classes": 33}),
+    "many-inputs-all-terms": (stack(805, 67, 10), "dense-64", {"shape": (805,), "momentum": 0.9, "weight_decay": 0.1}),
     "convolutions": (convolutions, "convolution", {"shape": (1, 9, 9)}),
     "convolutions-no-bias": (lambda: convolutions(bias=False), "convolution", {"shape": (1, 9, 9)}),
     "convolutions-momentum": (
@@ -142,7 +145,7 @@ def _case(
 def test_batched_and_serial_agree_to_1e5_per_job(case: tuple[LearningTask, list[TrainingJob], str]) -> None:
     _, jobs, arithmetic = case
     batched, serial = compute(BatchedKernel(), jobs), compute(SerialKernel(), jobs)
-    assert family_names(BatchedKernel(), jobs) == {arithmetic}
+    assert arithmetic in family_names(BatchedKernel(), jobs)
     for one, other, job in zip(batched, serial, jobs, strict=True):
         np.testing.assert_allclose(one.parameters, other.parameters, rtol=0, atol=1e-5)
         assert one.train_loss == pytest.approx(other.train_loss, abs=1e-5)
@@ -169,7 +172,9 @@ def test_the_bits_of_a_job_are_the_same_in_any_company(
 UNEVEN = (lambda: nn.Sequential(nn.Linear(16, 15), nn.SiLU(), nn.Linear(15, 16)), "vmap", {"shape": (16,)})
 
 
-@pytest.mark.parametrize("name", ["three-layers", "momentum-and-decay", "deferred", "own", "uneven"])
+@pytest.mark.parametrize(
+    "name", ["three-layers", "momentum-and-decay", "many-inputs", "many-inputs-all-terms", "deferred", "own", "uneven"]
+)
 def test_the_bits_of_a_job_are_the_same_in_every_lane(make_task: Any, make_jobs: Any, name: str) -> None:
     build, _, options = (MODELS | {"uneven": UNEVEN})[name]
     task = make_task(build, batch_width=10, **options)
@@ -325,10 +330,13 @@ def test_chunks_are_a_function_of_the_list_longest_jobs_first(make_task: Any, ma
 
 def test_chunks_are_cut_at_the_size_that_stays_in_cache(make_task: Any, make_jobs: Any) -> None:
     task = make_task(stack(784, 200, 10), shape=(1, 28, 28))
-    jobs = make_jobs(task, [BatchPlan(10, local_steps=1)] * 12, [30] * 12)
-    sizes = [len(chunk.jobs) for chunk in form_chunks(jobs, BatchedKernel())]
-    assert sum(sizes) == 12
-    assert 3 <= max(sizes) <= 7  # 0.68 MB of parameters a lane, 4 MB a chunk
+    # By weights, 0.68 MB of parameters a lane, 4 MB a chunk; in the space of 64 samples a step works on 0.15 MB.
+    for plan, arithmetic, fewest, most in (("full", "dense", 3, 7), (10, "dense-64", 20, 28)):
+        jobs = make_jobs(task, [BatchPlan(plan, local_epochs=1)] * 60, [60] * 60)
+        assert family_names(BatchedKernel(), jobs) == {arithmetic}
+        sizes = [len(chunk.jobs) for chunk in form_chunks(jobs, BatchedKernel())]
+        assert sum(sizes) == 60
+        assert fewest <= max(sizes) <= most
 
 
 @given(num_jobs=st.integers(1, 60), max_jobs=st.integers(1, 12))
@@ -342,7 +350,7 @@ def test_chunks_of_a_family_are_as_few_as_will_do_and_differ_by_one_job_at_most(
     assert max(sizes) - min(sizes) <= 1
 
 
-@pytest.mark.parametrize("name", ["three-layers", "no-bias", "convolutions", "deferred", "own"])
+@pytest.mark.parametrize("name", ["three-layers", "no-bias", "many-inputs", "convolutions", "deferred", "own"])
 def test_what_was_computed_before_leaves_no_trace_in_a_job(make_task: Any, make_jobs: Any, name: str) -> None:
     build, _, options = MODELS[name]
     task = make_task(build, **options)
@@ -354,7 +362,7 @@ def test_what_was_computed_before_leaves_no_trace_in_a_job(make_task: Any, make_
 
 
 @pytest.mark.parametrize("kernel", [BatchedKernel(), SerialKernel()])
-@pytest.mark.parametrize("name", ["three-layers", "convolutions", "deferred", "own"])
+@pytest.mark.parametrize("name", ["three-layers", "many-inputs", "convolutions", "deferred", "own"])
 def test_a_result_that_somebody_holds_never_changes(make_task: Any, make_jobs: Any, name: str, kernel: Kernel) -> None:
     build, _, options = MODELS[name]
     jobs = make_jobs(make_task(build, **options), PLANS, SIZES)
