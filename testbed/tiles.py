@@ -73,7 +73,7 @@ class Tiles(Generic[T]):
         columns, places = np.divmod(entities[beyond] - self._num_first, TILE_ENTITIES)
         present, which = np.unique(columns, return_inverse=True)
         rows = np.stack([self._row(column, block) for column in present.tolist()])
-        values: npt.NDArray[T] = np.empty(len(entities), dtype=rows.dtype)
+        values: npt.NDArray[T] = np.empty_like(rows, shape=len(entities))
         values[beyond] = rows[which, places]
         if len(beyond) < len(entities):
             first = np.flatnonzero(entities < self._num_first)
