@@ -113,10 +113,13 @@ class BlockFading:
         """Return the channels of `devices` at a time, (len(devices),) complex."""
         return self.in_block(self.block(time_s), np.asarray(devices, dtype=np.intp))
 
-    def power_gain(self, devices: Sequence[int], block: int) -> float:
+    def power_gain(self, device: int, block: int) -> float:
+        """Return the power gain |h|^2 of a device in a block."""
+        return float(abs(self.path_amplitudes[device] * self._fades.one(device, block)) ** 2)
+
+    def weakest_power_gain(self, devices: Sequence[int], block: int) -> float:
         """Return the power gain |h|^2 of the weakest of `devices` in a block."""
-        amplitudes = self.path_amplitudes
-        return float(min(abs(amplitudes[device] * self._fades.one(device, block)) ** 2 for device in devices))
+        return min(self.power_gain(device, block) for device in devices)
 
 
 def _stream_of_block(streams: Streams, address: tuple[int, ...], block: int) -> np.random.Generator:

@@ -14,7 +14,7 @@ Where devices have links of their own (`own_links.py`) the rate is that of the l
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +32,7 @@ from testbed.units import db_to_linear
 __all__ = ["DigitalUplink", "Upload"]
 
 
-@dataclass(frozen=True)
-class Upload:
+class Upload(NamedTuple):
     """How a digital upload went: uplink span, times [s], radiated energy [J], whether all bits arrived.
 
     Uploads that share the band share its span, which ends with the last of them.

@@ -116,7 +116,11 @@ class _RadioDownlink(Part, ABC):
         """Send to receivers that are there; return the deliveries."""
 
     def _rate_bit_per_s(self, air: DownlinkAir, receivers: Sequence[int], block: int) -> float:
-        ratio = snr(self.power_w, air.links.power_gain(receivers, block), self.noise_psd_w_per_hz * self.bandwidth_hz)
+        gain, noise_power_w = (
+            air.links.weakest_power_gain(receivers, block),
+            self.noise_psd_w_per_hz * self.bandwidth_hz,
+        )
+        ratio = snr(self.power_w, gain, noise_power_w)
         return shannon_rate_bit_per_s(self.bandwidth_hz, ratio)
 
     def _radiate(

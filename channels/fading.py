@@ -96,9 +96,9 @@ class RayleighFading(_MemorylessFading):
     def coefficients(self, block: int, num_links: int, stream: BlockStream) -> ComplexArray:
         """Return the coefficients of a block, (num_links,) complex."""
         # Rows of (real, imaginary): drawing all real parts first would not be prefix-stable.
-        parts = stream(block).standard_normal((num_links, 2)) * np.sqrt(0.5)
-        fades: ComplexArray = parts[:, 0] + 1j * parts[:, 1]
-        return fades
+        parts = stream(block).standard_normal((num_links, 2))
+        parts *= np.sqrt(0.5)
+        return parts.view(np.complex128)[:, 0]
 
 
 class RicianFading(_MemorylessFading):

@@ -6,8 +6,7 @@ integrated over the blocks in which the far end of the link is there, until the 
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from channels.absence import Window
 from channels.block_fading import coherence_block
@@ -27,16 +26,18 @@ __all__ = [
 MAX_BLOCKS_WITHOUT_PROGRESS: Final = 1_000_000
 
 
+PieceKind: TypeAlias = Literal["transmit", "absent"]
+
+
 class Piece(NamedTuple):
     """An interval of a transmission: on the air (outages included), or paused as the device is absent."""
 
-    kind: Literal["transmit", "absent"]
+    kind: PieceKind
     start_s: float
     end_s: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Transmission:
+class Transmission(NamedTuple):
     """How the sending of some bits went.
 
     `pieces` follow each other without gaps from `start_s` to `end_s`; `airtime_s` is the time really
@@ -129,15 +130,15 @@ def time_to_send_at(
         raise ValueError(f"bits must be positive, got {bits}")
     pieces: list[Piece] = []
     remaining, airtime_s, num_idle, end_s = bits, 0.0, 0, start_s
-    for piece, rate in _segments(start_s, rate_at, window):
-        end_s, num_idle = piece.end_s, 0 if rate > 0 else num_idle + 1
-        carried = rate * (piece.end_s - piece.start_s)
+    for kind, from_s, until_s, rate in _segments(start_s, rate_at, window):
+        end_s, num_idle = until_s, 0 if rate > 0 else num_idle + 1
+        carried = rate * (until_s - from_s)
         if carried >= remaining:
-            end_s = min(piece.start_s + remaining / rate, piece.end_s)
+            end_s = min(from_s + remaining / rate, until_s)
         if rate > 0:
-            airtime_s += end_s - piece.start_s
+            airtime_s += end_s - from_s
         remaining -= min(carried, remaining)
-        _append(pieces, Piece(piece.kind, piece.start_s, end_s))
+        _append(pieces, kind, from_s, end_s)
         if remaining == 0:
             break
         if num_idle > max_blocks_without_progress:
@@ -154,8 +155,8 @@ def time_to_send_at(
 
 def _segments(
     time_s: float, rate_at: Callable[[float], tuple[float, float]], window: Window
-) -> Iterator[tuple[Piece, float]]:
-    """Yield intervals of constant rate, and the rate; end only if the device is gone for good."""
+) -> Iterator[tuple[PieceKind, float, float, float]]:
+    """Yield intervals of constant rate: kind, start, end, rate; end only if the device is gone for good."""
     is_there, until_s = window(time_s)
     while True:
         if time_s >= until_s:  # asked once a window, not once a block: finding its end may be a long search
@@ -166,19 +167,18 @@ def _segments(
         if is_there:
             rate, holds_until_s = rate_at(time_s)
             end_s = min(holds_until_s, until_s)
-            yield Piece("transmit", time_s, end_s), rate
+            yield "transmit", time_s, end_s, rate
         elif end_s < math.inf:
-            yield Piece("absent", time_s, end_s), 0.0
+            yield "absent", time_s, end_s, 0.0
         else:
             return
         time_s = end_s
 
 
-def _append(pieces: list[Piece], piece: Piece) -> None:
-    start_s = piece.start_s
-    if pieces and pieces[-1].kind == piece.kind:
+def _append(pieces: list[Piece], kind: PieceKind, start_s: float, end_s: float) -> None:
+    if pieces and pieces[-1].kind == kind:
         start_s = pieces.pop().start_s
-    pieces.append(Piece(piece.kind, start_s, piece.end_s))
+    pieces.append(Piece(kind, start_s, end_s))
 
 
 def _dead_link(start_s: float, bits_sent: float, bits: float, num_blocks: int) -> str:

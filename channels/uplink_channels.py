@@ -151,5 +151,5 @@ class UplinkChannels:
     def power_gain(self, device: int, block: int) -> float:
         """Return the power gain |h|^2 of a device that sends alone in its band."""
         if len(self._antennas) == 1:
-            return self._antennas[0].power_gain([device], block)
+            return self._antennas[0].power_gain(device, block)
         return float(abs(self.truth([device], block)[0]) ** 2)

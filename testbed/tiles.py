@@ -69,17 +69,15 @@ class Tiles(Generic[T]):
             raise IndexError(f"entities {entities} of a population of {self.num_entities}")
         if entities.max(initial=0) < self._num_first:
             return self._vector(block)[entities]
-        columns = np.where(entities < self._num_first, -1, (entities - self._num_first) // TILE_ENTITIES)
-        order = np.argsort(columns, kind="stable")
-        present, starts = np.unique(columns[order], return_index=True)
-        parts = [
-            self._vector(block)[entities[places]]
-            if column < 0
-            else self._row(column, block)[(entities[places] - self._num_first) % TILE_ENTITIES]
-            for column, places in zip(present.tolist(), np.split(order, starts[1:]), strict=True)
-        ]
-        values = np.empty(len(entities), dtype=parts[0].dtype)
-        values[order] = np.concatenate(parts)
+        beyond = np.flatnonzero(entities >= self._num_first)
+        columns, places = np.divmod(entities[beyond] - self._num_first, TILE_ENTITIES)
+        present, which = np.unique(columns, return_inverse=True)
+        rows = np.stack([self._row(column, block) for column in present.tolist()])
+        values: npt.NDArray[T] = np.empty_like(rows, shape=len(entities))
+        values[beyond] = rows[which, places]
+        if len(beyond) < len(entities):
+            first = np.flatnonzero(entities < self._num_first)
+            values[first] = self._vector(block)[entities[first]]
         return values
 
     def one(self, entity: int, block: int) -> T:

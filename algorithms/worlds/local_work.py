@@ -60,6 +60,7 @@ class LocalWork(Participation):
         """
         give_up_s = math.inf if deadline_s is None else self.simulation.now_s + deadline_s
         members = []
+        self.workload.draw_ahead(list(base.arrivals))
         for client in base.arrivals:
             work = self._train_member(
                 base,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -47,8 +47,7 @@ class Base:
         return self.bits[client] if isinstance(self.bits, Mapping) else self.bits
 
 
-@dataclass(frozen=True)
-class Trained:
+class Trained(NamedTuple):
     """One member's training: how and when it ended, by which span, and the handle of what it learnt."""
 
     client: int

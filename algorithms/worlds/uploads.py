@@ -65,9 +65,9 @@ class Uploads(Participation):
         """
         assert turn.mac_turn is not None and turn.channel_state is not None
         active = np.flatnonzero(plan.active)
-        group = turn.base.group
-        clients = [turn.clients[i] for i in active]
-        self._left_out(group, set(turn.clients) - set(clients), "silenced")
+        group, everybody = turn.base.group, turn.clients
+        clients = [everybody[i] for i in active]
+        self._left_out(group, set(everybody) - set(clients), "silenced")
         if not clients:
             self._releases.follow(group, turn.mac_turn.catch_up())
             return np.zeros(signals.shape[1])
@@ -79,7 +79,7 @@ class Uploads(Participation):
             sent,
             plan.gains[active],
             sender,
-            group=turn.clients,
+            group=everybody,
             noiseless=plan.noiseless,
         )
         turn.delivered, turn.span_id = clients, reception.span_id

@@ -194,7 +194,7 @@ class Absences:
         faults = self._known.get(device)
         if faults is not None and _covers(faults, time_s):
             return False
-        return bool(self._there.one(device, self._block(time_s)))
+        return self._chance_never_intervenes or bool(self._there.one(device, self._block(time_s)))
 
     def present(self, devices: Sequence[int], time_s: float) -> Sequence[int]:
         """Return those of `devices`, each once, that are there at a time, in their order; `devices` itself if all are.

@@ -20,6 +20,7 @@ import simpy
 from testbed.devices.energy import compute_energy_j
 from testbed.devices.profiles import DeviceProfile
 from testbed.errors import RunFailure
+from testbed.line import Line
 from testbed.simulation import Simulation
 
 __all__ = ["ComputeOutcome", "Course", "Device", "OnLoss", "Outcome", "Piece", "Presence", "plan_course"]
@@ -134,7 +135,8 @@ def _ending(start_s: float, pieces: list[Piece], end_s: float, outcome: Outcome,
     end_s = start_s + (end_s - start_s)
     lasting = [piece for piece in pieces if piece.start_s < piece.end_s]
     if lasting:
-        lasting[-1] = lasting[-1]._replace(end_s=end_s)
+        kind, last_start_s, _ = lasting[-1]
+        lasting[-1] = Piece(kind, last_start_s, end_s)
     return Course(tuple(lasting), end_s, outcome, wasted_s)
 
 
@@ -167,14 +169,14 @@ class Device:
         self._simulation = simulation
         self._presence = presence
         self._on_loss: OnLoss = on_loss
-        self._queue = simpy.Resource(simulation.env)
+        self._line = Line(simulation.env)
         self._running: tuple[Course, int] | None = None
         self._releasing_span_id = -1
 
     @property
     def num_waiting(self) -> int:
         """The number of jobs that wait for the device, without the one it is at."""
-        return len(self._queue.queue)
+        return self._line.num_waiting
 
     def compute(
         self, flop: float, cause_id: int, give_up_s: float = math.inf
@@ -196,23 +198,26 @@ class Device:
         """
         if not 0.0 < flop < math.inf:
             raise ValueError(f"flop = {flop!r}: must be above 0 and finite")
-        env = self._simulation.env
-        asked_s = self._simulation.now_s
-        with self._queue.request() as turn:
-            if not turn.triggered:
-                yield turn if math.isinf(give_up_s) else turn | env.timeout(max(0.0, give_up_s - asked_s))
-            start_s = self._simulation.now_s
+        simulation = self._simulation
+        asked_s = start_s = simulation.now_s
+        turn = self._line.ask()
+        if turn is not None:
+            in_time_s = max(0.0, give_up_s - asked_s)
+            yield turn if math.isinf(in_time_s) else turn | simulation.env.timeout(in_time_s)
+            start_s = simulation.now_s
             if start_s > asked_s:
-                queued_id = self._simulation.records.span(self.entity, "queue", asked_s, start_s, cause_id)
+                queued_id = simulation.records.span(self.entity, "queue", asked_s, start_s, cause_id)
                 cause_id = self._releasing_span_id if turn.triggered else queued_id
             if not turn.triggered:
+                self._line.leave(turn)
                 return ComputeOutcome("late", cause_id, start_s, start_s, 0.0, 0.0, 0.0)
-            course = self._plan(flop, start_s, give_up_s)
-            self._running = course, cause_id
-            if course.end_s > start_s:
-                yield env.timeout(course.end_s - start_s)
-            self._running = None
-            span_id = self._record(course.pieces, cause_id)
+        course = self._plan(flop, start_s, give_up_s)
+        self._running = course, cause_id
+        if course.end_s > start_s:
+            yield simulation.env.timeout(course.end_s - start_s)
+        self._running = None
+        span_id = self._record(course.pieces, cause_id)
+        self._line.release()
         return self._outcome(course, flop, span_id, start_s)
 
     def close(self, elapsed_s: float) -> None:
@@ -238,8 +243,11 @@ class Device:
         return cause_id
 
     def _outcome(self, course: Course, flop: float, span_id: int, start_s: float) -> ComputeOutcome:
-        in_vain = course.wasted_s if course.outcome == "completed" else course.computing_s
-        spent = in_vain * self.flop_per_s + (flop if course.outcome == "completed" else 0.0)
-        energy_j = compute_energy_j(self.profile.compute_w, course.computing_s)
-        kept = {"completed": flop, "late": (course.computing_s - course.wasted_s) * self.flop_per_s, "lost": 0.0}
-        return ComputeOutcome(course.outcome, span_id, start_s, course.end_s, spent, energy_j, kept[course.outcome])
+        computing_s = course.computing_s
+        energy_j = compute_energy_j(self.profile.compute_w, computing_s)
+        if course.outcome == "completed":
+            spent, kept = course.wasted_s * self.flop_per_s + flop, flop
+        else:
+            spent = computing_s * self.flop_per_s
+            kept = (computing_s - course.wasted_s) * self.flop_per_s if course.outcome == "late" else 0.0
+        return ComputeOutcome(course.outcome, span_id, start_s, course.end_s, spent, energy_j, kept)

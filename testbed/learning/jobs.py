@@ -6,10 +6,10 @@ asynchronous method batches as well as a synchronous one. What a job returns doe
 beside whom, it is computed.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Generic, Protocol, overload
 
-import numpy as np
 from typing_extensions import TypeVar
 
 from testbed.errors import RunFailure
@@ -215,7 +215,7 @@ class Jobs:
         """Record an update that is read for the first time, or fail if it is not finite."""
         client, index, base_version, _ = update
         norm = output.gradient_norm if isinstance(output, GradientOutput) else output.update_norm
-        if not (np.isfinite(norm) and np.isfinite(output.train_loss)):
+        if not (math.isfinite(norm) and math.isfinite(output.train_loss)):
             raise NonFiniteUpdateError(
                 f"client {client} diverged in round {base_version}: its update (job {index}) is not finite, "
                 f"read at t = {self._clock():g} s; a smaller learning rate may help"

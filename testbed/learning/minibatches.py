@@ -1,8 +1,4 @@
-"""The minibatches of a training job, all drawn before it starts.
-
-Every epoch visits the client's samples once in a fresh order, in batches of `batch_size`; the last batch of
-an epoch may be smaller and is kept. Batches stand as rows of one index matrix, padded on the right to a
-common width with the row's own first sample, which costs arithmetic but carries no weight.
+"""How many minibatches of what size: the plan of a job, whose minibatches `job_luck.py` draws.
 
 Where a client's steps are counted through (regions, each of which trains without end), `MinibatchSequence` has another
 rule.
@@ -18,17 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from testbed.errors import RequestError
-from testbed.learning.kernels.protocol import TrainingJob
-from testbed.learning.task import LearningTask, State
-from testbed.streams import Purpose, stream
 
 __all__ = [
     "BatchPlan",
     "BatchSize",
     "IntArray",
     "MinibatchSequence",
-    "draw_minibatches",
-    "make_training_job",
     "padded_width",
 ]
 
@@ -104,54 +95,6 @@ def padded_width(num_samples: int, batch_width: int) -> int:
     return min(batch_width, max(_SMALLEST_WIDTH, 1 << (num_samples - 1).bit_length()))
 
 
-def draw_minibatches(
-    shard: IntArray, plan: BatchPlan, batch_width: int, rng: np.random.Generator
-) -> tuple[IntArray, IntArray]:
-    """Return the minibatches of a job as an index matrix and the number of samples in each row.
-
-    Parameters
-    ----------
-    shard : (num_samples,) the client's samples, as indices into the training set.
-    plan : the batch size and the number of steps.
-    batch_width : the widest batch of the task.
-    rng : the job's stream. A full batch draws nothing.
-
-    Returns
-    -------
-    samples : (num_rows, width) and counts : (num_rows,); one row for all steps if the batch is the whole
-        shard,
-    else a row a step. Row r is valid up to counts[r].
-
-    Raises
-    ------
-    ValueError : an empty shard, or a batch wider than the task's.
-    """
-    num_samples = len(shard)
-    if num_samples < 1:
-        raise ValueError("a client without samples cannot train")
-    size = plan.width(num_samples)
-    width = padded_width(size, batch_width)
-    if size == num_samples:
-        samples = np.full((1, width), shard[0], dtype=np.int64)
-        samples[0, :size] = shard
-        return samples, np.array([size], dtype=np.int64)
-    num_steps, (num_full, rest) = plan.num_steps(num_samples), divmod(num_samples, size)
-    steps_per_epoch = num_full + (rest > 0)
-    num_epochs = math.ceil(num_steps / steps_per_epoch)
-    samples = np.empty((num_epochs, steps_per_epoch, width), dtype=np.int64)
-    counts = np.full((num_epochs, steps_per_epoch), size, dtype=np.int64)
-    for epoch in samples:
-        order = rng.permutation(shard)
-        epoch[:num_full, :size] = order[: num_full * size].reshape(num_full, size)
-        if rest:
-            epoch[num_full, :rest] = order[-rest:]
-    samples[:, :, size:] = samples[:, :, :1]
-    if rest:
-        samples[:, num_full, rest:] = samples[:, num_full, :1]
-        counts[:, num_full] = rest
-    return samples.reshape(-1, width)[:num_steps], counts.reshape(-1)[:num_steps]
-
-
 class MinibatchSequence:
     """A client's minibatches counted through, k = 0, 1, ...: the same however its steps are cut into jobs.
 
@@ -187,53 +130,3 @@ class MinibatchSequence:
         entries = np.concatenate([self._order_of(epoch) for epoch in epochs])[first - epochs[0] * size :]
         samples = np.array(entries[: stop - first], dtype=np.int64).reshape(num_steps, width)
         return samples, np.full(num_steps, width, dtype=np.int64)
-
-
-def make_training_job(
-    task: LearningTask,
-    client: int,
-    index: int,
-    base_version: int,
-    parameters: State,
-    shard: IntArray,
-    plan: BatchPlan,
-    root_seed: int,
-    proximal_weight: float = 0.0,
-    learning_rate: float | None = None,
-    optimizer_state: State | None = None,
-) -> TrainingJob:
-    """Return the `index`-th training job of a client, its luck drawn from stream (TRAIN, client, index).
-
-    Parameters
-    ----------
-    task : what is trained.
-    client, index : whose job, and its how-manieth.
-    base_version : the global version `parameters` are.
-    parameters : (num_entries,) float32, the state it starts from; made read-only, for it is read later.
-    shard : (num_samples,) the client's samples, as indices into the training set.
-    plan : the batch size and the number of steps.
-    root_seed : the run's seed.
-    proximal_weight : mu of the objective's proximal term.
-    learning_rate : of all its steps; None: plain SGD that starts without momentum, at the task's rate.
-    optimizer_state : (num_state,) float32, what the first step starts with; None: zeros, if there is a learning rate.
-    """
-    rng = stream(root_seed, Purpose.TRAIN, client, index)
-    torch_seed = int(rng.integers(2**63))
-    samples, counts = draw_minibatches(shard, plan, task.batch_width, rng)
-    num_steps = plan.num_steps(len(shard))
-    if learning_rate is not None and optimizer_state is None:
-        optimizer_state = np.zeros(task.num_state, dtype=np.float32)
-    return TrainingJob(
-        task=task,
-        client=client,
-        index=index,
-        base_version=base_version,
-        parameters=parameters,
-        samples=samples,
-        counts=counts,
-        num_steps=num_steps,
-        torch_seed=torch_seed,
-        proximal_weight=proximal_weight,
-        optimizer_state=optimizer_state,
-        learning_rates=None if learning_rate is None else np.full(num_steps, learning_rate),
-    )

@@ -33,9 +33,10 @@ from testbed.learning.evaluation import NO_MODELS, NO_VIEWS, Evaluator
 from testbed.learning.held_out import ClientSplits
 from testbed.learning.inner_optimizer import InnerOptimizer
 from testbed.learning.job_cost import flop_of_job, part_paid_for
+from testbed.learning.job_luck import JobLuck, draw_luck_ahead, make_training_job
 from testbed.learning.jobs import GradientJob, Handle, Jobs, JointJob, TrainingJob, TrainingOutput
 from testbed.learning.learning_rate import LearningRate
-from testbed.learning.minibatches import BatchPlan, make_training_job
+from testbed.learning.minibatches import BatchPlan
 from testbed.learning.own_tensors import OwnTensors
 from testbed.learning.partition import label_distance, sizes_of
 from testbed.learning.segments import Segments
@@ -127,6 +128,7 @@ class Workload:
         self.label_distances = label_distance(label_histograms)
         self.peak_bytes = cost.peak_bytes(task.batch_width)
         self._jobs_made: Counter[int] = Counter()
+        self._luck_ahead: dict[tuple[int, int], JobLuck] = {}  # (client, index) -> of a job not yet made
         self._own = OwnTensors(task, root_seed, build, own_starts)
         self.segments = Segments(task, root_seed, shards, plan, self.optimizer, self._next_index)
         self.trials = Trials(jobs, task, cost, shards, splits, self.state_of)
@@ -201,6 +203,7 @@ class Workload:
         if local_steps is not None:
             plan = replace(plan, local_steps=local_steps, local_epochs=None)
         state = self._own.optimizer_state_of(client) if self.keeps_optimizer_state else None
+        luck = self._luck_ahead.pop((client, index), None)
         return make_training_job(
             self.task,
             client,
@@ -213,7 +216,13 @@ class Workload:
             proximal_weight,
             rate,
             state,
+            luck if samples is None and plan is self.plan else None,
         )
+
+    def draw_ahead(self, clients: Sequence[int]) -> None:
+        """Draw the luck of these clients' next jobs, which changes nothing: for many at once it costs a third."""
+        next_jobs = {(client, self._jobs_made[client]): self.shards[client] for client in clients}
+        self._luck_ahead |= draw_luck_ahead(self.root_seed, next_jobs, self.plan, self.task.batch_width)
 
     def initial_state_of(self, number: int) -> State:
         """Return what travels of the `number`-th initial model, (num_entries,); number 0 is `initial_state`.

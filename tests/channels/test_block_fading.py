@@ -71,4 +71,4 @@ def test_the_power_gain_without_fading_is_the_path_gain() -> None:
         streams=streams,
     )
     np.testing.assert_allclose(np.abs(fixed.at(range(5), 0.0)) ** 2, law.power_gains(5, streams), rtol=1e-12)
-    assert fixed.power_gain(range(5), 0) == np.min(np.abs(fixed.in_block(0)) ** 2)
+    assert fixed.weakest_power_gain(range(5), 0) == np.min(np.abs(fixed.in_block(0)) ** 2)

@@ -188,7 +188,7 @@ def test_unicasts_take_as_long_as_foreseen_while_channels_stay_as_they_are_and_a
 
 def test_who_fades_deeper_is_foreseen_to_wait_longer() -> None:
     where = air(fading=RayleighFading())
-    gains = [where.links.power_gain([device], 0) for device in range(5)]
+    gains = [where.links.power_gain(device, 0) for device in range(5)]
     foreseen_s = UnicastDownlink(**RADIO).foresee_s(where, range(5), 1000.0)
     assert foreseen_s.argsort().tolist() == sorted(range(5), key=lambda device: -gains[device])
 

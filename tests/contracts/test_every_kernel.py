@@ -17,6 +17,7 @@ from graphs.models.gin import Gin
 from testbed.errors import RequestError
 from testbed.learning.datasets import Dataset
 from testbed.learning.datasets.text import windows
+from testbed.learning.job_luck import make_training_job
 from testbed.learning.jobs import Placement
 from testbed.learning.kernels.protocol import (
     EvaluationJob,
@@ -29,7 +30,7 @@ from testbed.learning.kernels.protocol import (
     form_chunks,
 )
 from testbed.learning.kernels.serial import SerialKernel
-from testbed.learning.minibatches import BatchPlan, make_training_job
+from testbed.learning.minibatches import BatchPlan
 from testbed.learning.optimizer import OptimizerSettings
 from testbed.learning.task import LearningTask
 from testbed.learning.torch_seed import seeded

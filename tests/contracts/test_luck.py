@@ -59,3 +59,16 @@ def test_minibatches_depend_on_the_client_and_the_count_of_its_jobs_alone() -> N
     np.testing.assert_array_equal(ours[1].samples, theirs[0].samples)
     np.testing.assert_array_equal(ours[2].samples, theirs[2].samples)
     assert not np.array_equal(ours[0].samples, ours[2].samples)
+
+
+def test_luck_drawn_ahead_changes_no_job() -> None:
+    minibatches = {"training__batch_size": 8, "data__partition": IidPartition()}
+    ahead, alone = small_experiment(**minibatches).workload, small_experiment(**minibatches).workload
+    ahead.draw_ahead([0, 1])
+    wishes: list[dict[str, Any]] = [{"batch_size": 3}, {}, {"local_steps": 2}, {"samples": np.arange(20)}, {}]
+    for client, wish in zip((0, 0, 1, 0, 1), wishes, strict=True):
+        ahead.draw_ahead([client])
+        ours, theirs = (w.next_job(client, 0, w.initial_state, **wish) for w in (ahead, alone))
+        assert ours.torch_seed == theirs.torch_seed
+        np.testing.assert_array_equal(ours.samples, theirs.samples)
+        np.testing.assert_array_equal(ours.counts, theirs.counts)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.simulation import Simulation
-from testbed.streams import Purpose, stream
+from testbed.streams import Purpose, stream, streams
 
 PATIENT = settings(deadline=None)
 
@@ -36,6 +36,31 @@ def test_another_address_has_other_numbers(one, other):
     assert same == (one == other)
 
 
+@PATIENT
+@given(addresses)
+def test_a_stream_is_the_one_that_numpy_makes_of_its_address(address):
+    seed, purpose, ids = address
+    of_numpy = np.random.Philox(np.random.SeedSequence(seed, spawn_key=(int(purpose), *ids)))
+    assert numbers(seed, purpose, *ids) == tuple(of_numpy.random_raw(4).tolist())
+
+
+@PATIENT
+@given(
+    st.integers(0, 2**128 - 1),
+    st.sampled_from(Purpose),
+    st.integers(0, 3).flatmap(lambda n: st.lists(st.tuples(*[st.integers(0, 2**32 - 1)] * n), max_size=4)),
+    st.integers(0, 5),
+)
+def test_a_generator_moved_from_address_to_address_is_at_each_as_new(seed, purpose, rows, num_draws):
+    at = [
+        (rng.integers(10, size=num_draws, dtype=np.uint32).tolist(), rng.random(5).tolist())
+        for rng in streams(seed, purpose, rows)
+    ]
+    for row, drawn in zip(rows, at, strict=True):
+        rng = stream(seed, purpose, *row)
+        assert (rng.integers(10, size=num_draws, dtype=np.uint32).tolist(), rng.random(5).tolist()) == drawn
+
+
 def test_neighbouring_addresses_have_other_numbers():
     # Swapped, shortened, lengthened by zeros, seed for id: what a careless key would confuse.
     ids = ["", "0", "00", "000", "1", "10", "01", "2", "12", "21", "3", "4", "5"]
@@ -51,8 +76,10 @@ def test_a_seed_of_several_words_is_not_a_shorter_seed():
 
 @pytest.mark.parametrize(("seed", "ids"), [(-1, ()), (0, (-1,)), (0, (3, -1)), (0, (2**32,)), (2**128, ())])
 def test_a_seed_or_id_out_of_range_is_refused(seed, ids):
-    with pytest.raises(ValueError, match="seed must be in"):
+    with pytest.raises(ValueError, match="must be in"):
         stream(seed, Purpose.NOISE, *ids)
+    with pytest.raises(ValueError, match="must be in"):
+        list(streams(seed, Purpose.NOISE, [ids]))
 
 
 @PATIENT

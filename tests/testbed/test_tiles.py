@@ -66,7 +66,7 @@ def test_a_few_asked_for_in_any_order_have_what_everybody_asked_for_has(
     population = links(NUM_FIRST + 61, law)
     everybody, chosen = population.in_block(block), np.array(devices, dtype=np.intp)
     assert population.in_block(block, chosen).tobytes() == everybody[chosen].tobytes()
-    assert population.power_gain(devices, block) == min(abs(everybody[device]) ** 2 for device in devices)
+    assert population.weakest_power_gain(devices, block) == min(abs(everybody[device]) ** 2 for device in devices)
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.kind)
@@ -119,13 +119,13 @@ def test_one_look_into_a_million_draws_one_tile() -> None:
         streams=noted,
     )
     for block in range(TILE_BLOCKS):
-        population.power_gain([999_999], block)
+        population.power_gain(999_999, block)
     assert asked == [(Purpose.TILE, Purpose.FADING, (999_999 - NUM_FIRST) // TILE_ENTITIES, 0, Direction.UPLINK, 0)]
 
 
 def test_who_does_not_exist_has_no_channel() -> None:
     with pytest.raises(IndexError, match="2000"):
-        links(2000, RayleighFading()).power_gain([2000], 0)
+        links(2000, RayleighFading()).power_gain(2000, 0)
     with pytest.raises(IndexError, match="2000"):
         links(2000, RayleighFading()).in_block(0, np.array([3, 2000]))
 

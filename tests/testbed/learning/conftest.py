@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from torch import nn
 
+from testbed.learning.job_luck import make_training_job
 from testbed.learning.kernels.protocol import TrainingJob
-from testbed.learning.minibatches import BatchPlan, make_training_job
+from testbed.learning.minibatches import BatchPlan
 from testbed.learning.optimizer import OptimizerSettings
 from testbed.learning.task import LearningTask
 from testbed.learning.torch_seed import seeded

@@ -6,12 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.errors import RequestError
-from testbed.learning.minibatches import BatchPlan, draw_minibatches, padded_width
+from testbed.learning.job_luck import draw_luck, draw_luck_ahead
+from testbed.learning.minibatches import BatchPlan, BatchSize, padded_width
+from testbed.streams import Purpose, stream
 
 
 def _draw(num_samples: int, plan: BatchPlan, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     shard = np.arange(100, 100 + num_samples)
-    return draw_minibatches(shard, plan, plan.width(num_samples), np.random.default_rng(seed))
+    ((_, samples, counts),) = draw_luck([np.random.default_rng(seed)], [shard], plan, plan.width(num_samples))
+    return samples, counts
 
 
 @given(st.integers(2, 60), st.integers(1, 59), st.integers(1, 4))
@@ -56,13 +59,33 @@ def test_padding_repeats_the_first_sample_of_its_own_row() -> None:
 
 @pytest.mark.parametrize("batch_size", ["full", 30, 31])
 def test_a_batch_of_the_whole_shard_is_one_row_and_draws_nothing(batch_size: int | str) -> None:
-    rng = np.random.default_rng(0)
-    before = rng.bit_generator.state
-    samples, counts = draw_minibatches(np.arange(30), BatchPlan(batch_size, local_steps=7), 31, rng)
+    rng, other = np.random.default_rng(0), np.random.default_rng(0)
+    plan = BatchPlan(batch_size, local_steps=7)
+    ((torch_seed, samples, counts),) = draw_luck([rng], [np.arange(30)], plan, 31)
     assert samples.shape[0] == 1
     assert samples[0, :30].tolist() == list(range(30))
     assert counts.tolist() == [30]
-    assert rng.bit_generator.state == before
+    assert torch_seed == other.integers(2**63)
+    assert rng.bit_generator.state == other.bit_generator.state
+
+
+@given(
+    st.dictionaries(st.tuples(st.integers(0, 9), st.integers(0, 5)), st.integers(1, 12), max_size=5),
+    st.sampled_from([1, 4, 12, "full"]),
+    st.sampled_from([{"local_steps": 5}, {"local_epochs": 2}]),
+)
+def test_luck_drawn_ahead_is_what_each_job_alone_draws(
+    num_samples: dict[tuple[int, int], int], batch_size: BatchSize, length: dict[str, int]
+) -> None:
+    plan = BatchPlan(batch_size, **length)
+    shards = {address: np.arange(num) + 100 * address[0] for address, num in num_samples.items()}
+    ahead = draw_luck_ahead(3, shards, plan, 12)
+    assert ahead.keys() == shards.keys()
+    for address, (torch_seed, samples, counts) in ahead.items():
+        (alone,) = draw_luck([stream(3, Purpose.TRAIN, *address)], [shards[address]], plan, 12)
+        assert torch_seed == alone.torch_seed
+        np.testing.assert_array_equal(samples, alone.samples)
+        np.testing.assert_array_equal(counts, alone.counts)
 
 
 @given(st.integers(1, 500))

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from testbed.learning.job_luck import make_training_job
 from testbed.learning.kernels.batched import BatchedKernel
 from testbed.learning.kernels.protocol import Kernel, TrainingJob, TrainingOutput, form_chunks
 from testbed.learning.kernels.serial import SerialKernel
-from testbed.learning.minibatches import BatchPlan, make_training_job
+from testbed.learning.minibatches import BatchPlan
 from testbed.learning.torch_seed import seeded
 
 KERNELS = [SerialKernel(), BatchedKernel()]
