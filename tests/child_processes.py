@@ -26,10 +26,10 @@ def _children() -> dict[int, str]:
     found: dict[int, str] = {}
     for thread in Path("/proc/self/task").glob("*/children"):
         for pid in map(int, _content(thread).split()):
-            # A child that has ended and that nobody has asked about yet has no command any more.
-            command = _content(Path(f"/proc/{pid}/cmdline")).replace("\0", " ").strip()
-            if command and pid != resource_tracker._resource_tracker._pid:  # type: ignore[attr-defined]
-                found[pid] = command
+            # A child that has ended stays there, as Z, until its parent asks about it.
+            state = _content(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()[:1]
+            if state not in ([], ["Z"], ["X"]) and pid != resource_tracker._resource_tracker._pid:  # type: ignore[attr-defined]
+                found[pid] = _content(Path(f"/proc/{pid}/cmdline")).replace("\0", " ").strip() or f"process {pid}"
     return found
 
 
