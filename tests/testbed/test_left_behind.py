@@ -11,7 +11,7 @@ import left_behind
 import numpy as np
 import pytest
 import torch
-from left_behind import nothing_left_behind
+from left_behind import no_process_left_running, nothing_left_behind
 
 from testbed import catalogue
 
@@ -37,16 +37,12 @@ CHANGES: dict[str, Callable[[], object]] = {
     "threads of torch": lambda: torch.set_num_threads(2),
     "dtype of torch": lambda: torch.set_default_dtype(torch.float64),
     "folder": lambda: os.chdir(Path.cwd().parent),
-    "child processes": leave_a_process_running,
     "generator of NumPy": lambda: np.random.random(),  # noqa: NPY002 - on purpose
 }
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_test_that_changes_the_process_fails_and_what_it_changed_is_put_back(
-    what: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(left_behind, "_PATIENCE_S", 0.0)
+def test_a_test_that_changes_the_process_fails_and_what_it_changed_is_put_back(what: str) -> None:
     # The outer one sees that the inner one has put everything back.
     with nothing_left_behind(), pytest.raises(pytest.fail.Exception, match=what), nothing_left_behind():
         CHANGES[what]()
@@ -57,9 +53,19 @@ def test_a_test_that_changes_nothing_passes() -> None:
         assert "left-behind" not in catalogue.entries("fading")
 
 
+def test_a_process_left_running_fails_its_file_and_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(left_behind, "_PATIENCE_S", 0.0)
+    with (
+        no_process_left_running(),
+        pytest.raises(pytest.fail.Exception, match="time.sleep|process"),
+        no_process_left_running(),
+    ):
+        leave_a_process_running()
+
+
 def test_a_process_that_ended_or_was_there_before_is_not_left_behind() -> None:
     earlier = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    with nothing_left_behind():
+    with no_process_left_running():
         subprocess.run([sys.executable, "-c", ""], check=True)
         ended = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
         ended.stdout.read()  # type: ignore[union-attr]
