@@ -91,6 +91,18 @@ class RecordedTable:
             return self.cells[row_in_block * self.width + column]
         return self._block(self._places[block]).column(column)[row_in_block].as_py()
 
+    def blocks(self) -> "Iterator[pa.RecordBatch]":
+        """Yield the rows a block at a time, in order.
+
+        Raises
+        ------
+        ValueError : a cell that is not of its column's type.
+        """
+        for place in list(self._places):
+            yield self._block(place)
+        if self.cells:
+            yield _arrow_batch(self.schema, self.cells)
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as dictionaries, in order."""
         names = [column.name for column in self.schema.columns]
@@ -112,14 +124,15 @@ class RecordedTable:
         ValueError : a cell that is not of its column's type.
         """
         rest = _arrow_batch(self.schema, self.cells)
-        return Snapshot(rest, tuple(self._places), self._spill() if self._places else None)
+        return Snapshot(rest, self.block_rows, tuple(self._places), self._spill() if self._places else None)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The rows of a table at one time: blocks in a spill, and the `rest`."""
+    """The rows of a table at one time: blocks of `block_rows` in a spill, and the `rest`, fewer."""
 
     rest: "pa.RecordBatch"
+    block_rows: int
     places: tuple[Place, ...]
     spill: Spill | None
 
@@ -134,10 +147,35 @@ class Snapshot:
         """Return at most `num_rows` rows from the `start`-th on, in one chunk."""
         import pyarrow as pa
 
-        names = self.rest.schema.names
-        # Each column from blocks mapped anew, so that never more than one is in memory twice.
-        columns = [self.table().column(name).slice(start, num_rows).combine_chunks() for name in names]
+        end = min(start + num_rows, len(self.places) * self.block_rows + self.rest.num_rows)
+        columns = [self._column(at, min(start, end), end) for at in range(self.rest.num_columns)]
         return pa.Table.from_arrays(columns, schema=self.rest.schema)
+
+    def _column(self, at: int, start: int, end: int) -> "pa.Array":
+        """Return the cells of one column from row `start` to before row `end`, one mapped block after another."""
+        import pyarrow as pa
+
+        cells_of = self.rest.schema.field(at).type
+        parts = (
+            self._block(index).column(at).slice(max(start - first, 0), end - max(start, first))
+            for index in range(start // self.block_rows, -(-end // self.block_rows))
+            for first in [index * self.block_rows]
+        )
+        if cells_of not in (pa.int64(), pa.float64()):
+            return pa.chunked_array(list(parts), cells_of).combine_chunks()
+        # NumPy's memory goes back to the system, where Arrow's pool keeps what it frees.
+        values, there, filled = np.empty(end - start, cells_of.to_pandas_dtype()), np.ones(end - start, np.bool_), 0
+        for part in parts:
+            rows = slice(filled, filled := filled + len(part))
+            values[rows] = part.fill_null(0).to_numpy()
+            if part.null_count:
+                there[rows] = part.is_valid().to_numpy(zero_copy_only=False)
+        return pa.array(values, mask=None if there.all() else ~there)
+
+    def _block(self, index: int) -> "pa.RecordBatch":
+        if self.spill is None or index == len(self.places):
+            return self.rest
+        return self.spill.mapped([self.places[index]], self.rest.schema)[0]
 
 
 def _arrow_schema(schema: Schema) -> "pa.Schema":

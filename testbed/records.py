@@ -11,19 +11,22 @@ cause ended. Walking causes backwards explains every delay.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from testbed.lazy_tables import LazyTables
 from testbed.recorded_table import RecordedTable
 from testbed.schema import Column, Schema
 from testbed.spill import Spill
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["BLOCK_ROWS", "NO_CAUSE", "SPAN", "TRAINING", "TRANSFER", "Column", "Recorder", "Schema"]
 
 NO_CAUSE: Final = -1
 
-# Eight blocks are a row group of a saved table.
-BLOCK_ROWS: Final = 131_072
+# Blocks of Python objects are what a long run has in memory. 32 of them are a row group of a saved table.
+BLOCK_ROWS: Final = 32_768
 
 SPAN = Schema.of(
     "span",
@@ -170,6 +173,15 @@ class Recorder:
     def rows(self, table: str) -> Iterator[dict[str, Any]]:
         """Yield the rows of a table as dictionaries, in the order in which they were appended."""
         return self._tables[table].rows()
+
+    def blocks(self, table: str) -> "Iterator[pa.RecordBatch]":
+        """Yield the rows of a table a block at a time, in order; none of one that was never opened.
+
+        Raises
+        ------
+        ValueError : a cell that is not of its column's type.
+        """
+        return self._tables[table].blocks() if table in self._tables else iter(())
 
     def tables(self) -> LazyTables:
         """Return every opened table as an Arrow table, by name, in alphabetical order.

@@ -7,7 +7,7 @@ import pytest
 import torch
 from data_sets import data_folder_with
 from hypothesis import settings
-from left_behind import nothing_left_behind
+from left_behind import no_process_left_running, nothing_left_behind
 
 # How long an example takes says how busy the machine is, and nothing about the law.
 settings.register_profile("laws", deadline=None)
@@ -19,6 +19,13 @@ def process_as_found() -> Iterator[None]:
     # As in a run: the bits of a result depend on the number of threads.
     torch.set_num_threads(1)
     with nothing_left_behind():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def processes_as_found() -> Iterator[None]:
+    # Of a file and not of a test: the tests of a file may share workers.
+    with no_process_left_running():
         yield
 
 

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from child_processes import end_children, running_children
 
 from testbed import catalogue
 
-__all__ = ["nothing_left_behind"]
+__all__ = ["no_process_left_running", "nothing_left_behind"]
+
+_PATIENCE_S = 5.0  # for processes that were told to end, on a busy machine
 
 
 @contextmanager
@@ -23,7 +26,18 @@ def nothing_left_behind() -> Iterator[None]:
     changed = [f"{what} ({_change(before[what], after[what])})" for what in before if before[what] != after[what]]
     if changed:
         _put_back(before)
+    if changed:
         pytest.fail("the test left the process changed: " + ", ".join(changed), pytrace=False)
+
+
+@contextmanager
+def no_process_left_running() -> Iterator[None]:
+    """Fail if child processes that the body started still run, and end them."""
+    children = frozenset(running_children())
+    yield
+    if left := running_children(children, _PATIENCE_S):
+        end_children(set(left))
+        pytest.fail(f"child processes were left running: {'; '.join(left.values())}", pytrace=False)
 
 
 def _change(before: Any, after: Any) -> str:

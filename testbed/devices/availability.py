@@ -10,7 +10,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Final, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Annotated, Any, Final, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ __all__ = ["Absences", "AlwaysAvailable", "Availability", "BernoulliBlocks", "Fa
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BlockStream: TypeAlias = Callable[[int], np.random.Generator]
 
 _MOST_BLOCKS_SEARCHED: Final = 1_000_000
@@ -249,6 +250,18 @@ class Absences:
             for position in np.flatnonzero(~self._there.at(np.array(chosen, dtype=np.intp), block)):
                 away[chosen[position]].append(interval)
         return {device: union(parts) for device, parts in away.items()}
+
+    def parts(self, devices: IntArray, until_s: float) -> Iterator[tuple[IntArray, FloatArray, FloatArray]]:
+        """Yield by and by when `devices` are away between 0 and a time: who, from when, until when, (n,) each [s].
+
+        What is yielded may overlap. Nothing is held of a run but a block of it.
+        """
+        for block, (start_s, end_s) in self._blocks(until_s):
+            away = devices[~self._there.at(devices.astype(np.intp), block)]
+            yield away, np.full(len(away), start_s), np.full(len(away), end_s)
+        for device in devices[np.isin(devices, list(self._known))].tolist():
+            starts_s, ends_s = np.array(self._known[device]).T
+            yield np.full(len(starts_s), device), starts_s, ends_s
 
     def absent_s(self, until_s: float) -> FloatArray:
         """Return how long each device is away between 0 and a time, (num_devices,) [s]."""

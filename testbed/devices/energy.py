@@ -1,24 +1,19 @@
-"""The account of a device: from what it did, when, to seconds and joules. Pure functions of intervals.
-
-A device's time is split into four disjoint parts, so they add up to the time elapsed. Where two things happen
-at once, the first of this list counts: computing, transmitting, absent, idle.
+"""Intervals of time, and from seconds to joules: pure functions.
 
 Our choice: an absent device draws nothing; a slow device draws the power of its profile, for longer.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
     "Interval",
-    "TimeAccount",
     "clipped",
     "compute_energy_j",
     "duration_s",
-    "split_time",
     "standing_energy_j",
     "union",
     "without",
@@ -26,15 +21,6 @@ __all__ = [
 
 Interval: TypeAlias = tuple[float, float]
 Quantity = TypeVar("Quantity", float, npt.NDArray[np.float64])
-
-
-class TimeAccount(NamedTuple):
-    """How long a device did what [s]; the four add up to the time elapsed."""
-
-    computing_s: float
-    transmitting_s: float
-    absent_s: float
-    idle_s: float
 
 
 def duration_s(intervals: Iterable[Interval]) -> float:
@@ -94,26 +80,6 @@ def clipped(intervals: Iterable[Interval], until_s: float) -> list[Interval]:
     """
     cut = ((max(start_s, 0.0), min(end_s, until_s)) for start_s, end_s in intervals)
     return [(start_s, end_s) for start_s, end_s in cut if start_s < end_s]
-
-
-def split_time(
-    elapsed_s: float,
-    computing: Iterable[Interval],
-    transmitting: Iterable[Interval],
-    absent: Iterable[Interval],
-) -> TimeAccount:
-    """Return the account of a device over `[0, elapsed_s]` from when it computed, transmitted, was away [s].
-
-    >>> split_time(10.0, computing=[(0.0, 4.0)], transmitting=[(3.0, 6.0)], absent=[(5.0, 8.0)])
-    TimeAccount(computing_s=4.0, transmitting_s=2.0, absent_s=2.0, idle_s=2.0)
-    """
-    taken: list[Interval] = []
-    parts_s: list[float] = []
-    for kind in (computing, transmitting, absent, [(0.0, elapsed_s)]):
-        part = without(union(clipped(kind, elapsed_s)), taken)
-        parts_s.append(duration_s(part))
-        taken = union([*taken, *part])
-    return TimeAccount(*parts_s)
 
 
 def compute_energy_j(compute_w: float, computing_s: Quantity) -> Quantity:

@@ -3,9 +3,7 @@
 A million registered clients cost a few arrays; `fleet[7]` makes device 7 when somebody first asks for it.
 """
 
-from array import array
-from collections.abc import Iterator
-from typing import Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,18 +11,22 @@ from pydantic import Field
 
 from testbed.devices.availability import Absences
 from testbed.devices.device import Device, OnLoss
-from testbed.devices.energy import Interval, compute_energy_j, split_time, standing_energy_j
+from testbed.devices.energy import compute_energy_j, standing_energy_j
 from testbed.devices.profiles import DeviceProfile
 from testbed.devices.slowdown import Slowdown
+from testbed.devices.time_account import ABSENT, COMPUTING, TRANSMITTING, Edges, SortedEdges, TimeSweep
 from testbed.records import Schema
 from testbed.settings import Settings, component
 from testbed.simulation import Simulation
 from testbed.streams import Purpose
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["DEVICE", "Fleet", "FleetSettings"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
-_Times: TypeAlias = "array[float]"  # start and end by turns [s]
+IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 
 DEVICE: Final = Schema.of(
     "device",
@@ -122,41 +124,47 @@ class Fleet:
 
     def _time_accounts(self, elapsed_s: float) -> FloatArray:
         """Return the rows computing, transmitting, absent and idle, (4, num_devices) [s]."""
-        # Most of a large population did nothing: one vector serves them all, intervals only the others.
+        # Most of a large population did nothing: one vector serves them all, a sweep through time only the others.
         absent_s = self.absences.absent_s(elapsed_s)
         none_s = np.zeros(len(self))
         accounts = np.stack([none_s, none_s, absent_s, elapsed_s - absent_s])
-        computing, transmitting = self._activities()
-        away = self.absences.intervals(computing.keys() | transmitting.keys(), elapsed_s)
-        for index, absent in away.items():
-            accounts[:, index] = split_time(
-                elapsed_s, _intervals(computing.get(index)), _intervals(transmitting.get(index)), absent
-            )
+        edges = SortedEdges()
+        active = self._add_activities(edges, elapsed_s)
+        for devices, start_s, end_s in self.absences.parts(active, elapsed_s):
+            edges.add(Edges.of(ABSENT, devices, start_s, end_s, elapsed_s))
+        sweep = TimeSweep(len(active))
+        for window in edges.windows():
+            sweep.advance(window._replace(device=np.searchsorted(active, window.device)))
+        accounts[:, active] = sweep.accounts(elapsed_s)
         return accounts
 
-    def _activities(self) -> "tuple[dict[int, _Times], dict[int, _Times]]":
-        """Return when each device computed, and when it transmitted: 16 bytes an activity, of which there are many."""
-        found: dict[str, dict[int, _Times]] = {"compute": {}, "transmit": {}}
-        for row in self._simulation.records.rows("span"):
-            by_device = found.get(row["kind"])
-            index = _index_of(row["entity"]) if by_device is not None else None
-            if by_device is not None and index is not None:
-                by_device.setdefault(index, array("d")).extend((row["start_s"], row["end_s"]))
-        return found["compute"], found["transmit"]
+    def _add_activities(self, edges: SortedEdges, elapsed_s: float) -> IntArray:
+        """Add when devices computed and transmitted to `edges`; return who did, in order."""
+        import pyarrow.compute as pc
+
+        active: set[int] = set()
+        for block in self._simulation.records.blocks("span"):
+            devices = _device_numbers(block.column("entity"))
+            starts_s, ends_s = block.column("start_s").to_numpy(), block.column("end_s").to_numpy()
+            for kind, part in (("compute", COMPUTING), ("transmit", TRANSMITTING)):
+                theirs = (devices >= 0) & pc.equal(block.column("kind"), kind).to_numpy(zero_copy_only=False)
+                active.update(np.unique(devices[theirs]).tolist())
+                edges.add(Edges.of(part, devices[theirs], starts_s[theirs], ends_s[theirs], elapsed_s))
+        return np.array(sorted(active), dtype=np.intp)
 
     def _radiated_energy_j(self) -> FloatArray:
         energy_j = np.zeros(len(self))
-        if self._simulation.records.num_rows("transfer"):
-            for row in self._simulation.records.rows("transfer"):
-                index = _index_of(row["source"])
-                if index is not None:
-                    energy_j[index] += row["energy_tx_j"]
+        for block in self._simulation.records.blocks("transfer"):
+            devices = _device_numbers(block.column("source"))
+            theirs = devices >= 0
+            # Row by row, so that the sum is that of a loop.
+            np.add.at(energy_j, devices[theirs], block.column("energy_tx_j").to_numpy()[theirs])
         return energy_j
 
 
-def _intervals(times: "_Times | None") -> Iterator[Interval]:
-    return zip(times[::2], times[1::2], strict=True) if times is not None else iter(())
-
-
-def _index_of(entity: str) -> int | None:
-    return int(entity[7:]) if entity.startswith("device-") else None
+def _device_numbers(entities: "pa.Array") -> IntArray:
+    """Return the number of the device that each entity is, -1 for any other, (num_rows,)."""
+    names = entities.dictionary_encode()
+    numbers = [int(name[7:]) if name.startswith("device-") else -1 for name in names.dictionary.to_pylist()]
+    devices: IntArray = np.array([*numbers, -1])[names.indices.to_numpy()]
+    return devices

@@ -7,6 +7,7 @@ to it.
 
 import copy
 import fnmatch
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -231,10 +232,9 @@ def _own_tensor(inputs: Any) -> Any:
 
 
 def _shared_tensor(array: Any) -> Any:
-    """Return a tensor over the same memory, or a copy if the array is read-only: PyTorch would complain.
-
-    A store is returned as it is.
-    """
+    """Return a tensor over the same memory, which nobody writes to; a store as it is."""
     if not isinstance(array, np.ndarray):
         return array
-    return torch.from_numpy(array) if array.flags.writeable else torch.tensor(array)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of an array that is read-only, as all data are
+        return torch.from_numpy(array)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import RunFailure
+from testbed.experiments import table_files
 from testbed.experiments.result import RunResult
 from testbed.experiments.store import load_run, save_run
 from testbed.records import BLOCK_ROWS, NO_CAUSE, Recorder, Schema
@@ -111,6 +112,21 @@ def test_memory_does_not_grow_with_the_number_of_rows():
     recorded([], 10, 2)  # whatever is imported and remembered once
     assert grown_bytes(20_100, 1000) < 2 * grown_bytes(2_100, 1000)
     assert grown_bytes(20_100, BLOCK_ROWS) > 5 * grown_bytes(2_100, BLOCK_ROWS)
+
+
+def test_saving_holds_no_more_of_a_longer_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_files, "ROW_GROUP", 500)
+
+    def peak_bytes(num_spans):
+        tables = recorded([], num_spans, 100).tables()
+        tracemalloc.start()
+        table_files.write_table(tables, "span", tmp_path / "span.parquet")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    peak_bytes(10)  # whatever is imported and remembered once
+    assert peak_bytes(10_000) < 1.5 * peak_bytes(2_000)
 
 
 def test_tables_are_of_the_moment_they_were_asked_for_whatever_went_to_disk_since():

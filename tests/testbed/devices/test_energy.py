@@ -9,7 +9,6 @@ from testbed.devices.energy import (
     clipped,
     compute_energy_j,
     duration_s,
-    split_time,
     standing_energy_j,
     union,
     without,
@@ -46,25 +45,6 @@ def test_without_is_the_difference_of_sets(parts: list[Interval], removed: list[
 @given(intervals, st.integers(0, 30))
 def test_clipped_is_the_intersection_with_the_time_elapsed(parts: list[Interval], until: int) -> None:
     assert cells(clipped(parts, float(until))) == cells(parts) & set(range(until))
-
-
-@settings(deadline=None)
-@given(intervals, intervals, intervals, st.integers(0, 40))
-def test_computing_transmitting_absent_and_idle_add_up_to_the_time_elapsed(
-    computing: list[Interval], transmitting: list[Interval], absent: list[Interval], elapsed: int
-) -> None:
-    account = split_time(float(elapsed), computing, transmitting, absent)
-    assert sum(account) == elapsed
-    until = set(range(elapsed))
-    assert account.computing_s == len(cells(computing) & until)
-    assert account.transmitting_s == len((cells(transmitting) - cells(computing)) & until)
-    busy = cells(computing) | cells(transmitting)
-    assert account.absent_s == len((cells(absent) - busy) & until)
-    assert account.idle_s == len(until - busy - cells(absent))
-
-
-def test_a_device_with_nothing_to_do_is_idle_all_the_time() -> None:
-    assert split_time(7.0, [], [], []) == (0.0, 0.0, 0.0, 7.0)
 
 
 def test_energy_is_power_times_time_part_by_part() -> None:

@@ -11,6 +11,7 @@ from torch import nn
 from testbed.errors import RequestError
 from testbed.learning.linear_stack import linear_layers
 from testbed.learning.loss import class_scores, masked_mean_loss
+from testbed.learning.task import _shared_tensor
 
 
 class Tied(nn.Module):
@@ -32,6 +33,12 @@ def test_the_layout_has_parameters_and_float_buffers_in_state_dict_order_but_no_
         "0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "2.weight", "2.bias"
     ]  # fmt: skip
     assert task.layout.size == 13 * 16 + 16 + 4 * 16 + 160 + 10
+
+
+def test_data_that_are_read_only_are_in_memory_once() -> None:
+    inputs = np.ones((5, 13), dtype=np.float32)
+    inputs.flags.writeable = False
+    assert np.shares_memory(_shared_tensor(inputs).numpy(), inputs)
 
 
 def test_tied_weights_travel_once(make_task: Any) -> None:
