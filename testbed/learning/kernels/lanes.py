@@ -70,8 +70,11 @@ class LaneBatches:
             counts[:rows, lane] = job.counts
             # Past its steps a lane computes its last batch again, and nobody looks.
             samples[rows:, lane], counts[rows:, lane] = samples[rows - 1, lane], counts[rows - 1, lane]
-        self._samples, self._counts = torch.from_numpy(samples), torch.from_numpy(counts)
-        self._masks = (torch.arange(self.width) < self._counts.unsqueeze(-1)).float()  # (num_rows, num_lanes, width)
+        device = self._task.device
+        self._samples, lengths = torch.from_numpy(samples).to(device), torch.from_numpy(counts).to(device)
+        self._masks = (
+            torch.arange(self.width, device=device) < lengths.unsqueeze(-1)
+        ).float()  # (num_rows, num_lanes, width)
         self._num_rows = num_rows
 
     def __len__(self) -> int:

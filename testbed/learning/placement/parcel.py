@@ -32,10 +32,12 @@ _VECTOR_BYTES: Final = 2048  # arrays from this size on are worth an entry of th
 
 
 class _Memory:
-    """The bytes behind tensors: one object for all tensors that share them."""
+    """The bytes behind tensors, and where they lie: one object for all tensors that share them."""
 
-    def __init__(self, storage: torch.UntypedStorage, shared: bool) -> None:
-        self.content = torch.empty(0, dtype=torch.uint8).set_(storage).numpy()
+    def __init__(self, tensor: torch.Tensor, shared: bool) -> None:
+        storage = tensor.untyped_storage()
+        self.content = torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage).cpu().numpy()
+        self.device = tensor.device
         self.shared = shared
 
 
@@ -48,23 +50,30 @@ class _TaskPickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         self._memories: dict[int, _Memory] = {}
 
     def reducer_override(self, value: Any) -> Any:
-        if type(value) is torch.Tensor and value.device.type == "cpu" and value.layout == torch.strided:
-            storage = value.untyped_storage()
-            address = storage.data_ptr()
-            memory = self._memories.get(address) or _Memory(storage, self._shared)
+        if type(value) is torch.Tensor and value.layout == torch.strided:
+            address = value.untyped_storage().data_ptr()
+            memory = self._memories.get(address) or _Memory(value, self._shared)
             if address:  # an empty one has none
                 self._memories[address] = memory
             form = (value.dtype, value.storage_offset(), tuple(value.shape), value.stride(), value.requires_grad)
             return _tensor, (memory, *form)
         if type(value) is _Memory:
-            return (torch.from_numpy if value.shared else torch.tensor), (value.content,)
+            return (_shared if value.shared else _own), (value.content, value.device)
         return super().reducer_override(value)
+
+
+def _shared(content: npt.NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(content).to(device)
+
+
+def _own(content: npt.NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    return torch.tensor(content, device=device)
 
 
 def _tensor(
     memory: torch.Tensor, dtype: torch.dtype, offset: int, shape: Any, stride: Any, requires_grad: bool
 ) -> torch.Tensor:
-    found = torch.empty(0, dtype=dtype).set_(memory.untyped_storage(), offset, shape, stride)
+    found = torch.empty(0, dtype=dtype, device=memory.device).set_(memory.untyped_storage(), offset, shape, stride)
     return found.requires_grad_(requires_grad)
 
 
