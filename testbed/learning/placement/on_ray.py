@@ -24,8 +24,9 @@ from testbed.learning.chunk_key import machine
 from testbed.learning.device import device_name
 from testbed.learning.kernels.protocol import Chunk, Output
 from testbed.learning.placement.arithmetic import Arithmetic
+from testbed.learning.placement.chunk_parcel import pack_chunk
 from testbed.learning.placement.chunk_words import jobs_in_words, num_passes
-from testbed.learning.placement.parcel import pack_chunk, pack_task, place_buffers
+from testbed.learning.placement.parcel import pack_task, place_buffers
 from testbed.learning.placement.ray_task import compute
 from testbed.learning.task import LearningTask
 from testbed.settings import Part

@@ -1,4 +1,4 @@
-"""Tasks and chunks as bytes for another process: what is large stays beside them and is not copied into them.
+"""Tasks as bytes for another process: what is large stays beside them and is not copied into them.
 
 Pickled by value where a name would not be found elsewhere (classes of a notebook or a script, functions inside
 functions), so that a user's own model needs no module of its own.
@@ -7,7 +7,6 @@ functions), so that a user's own model needs no module of its own.
 import io
 import pickle
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import cloudpickle
@@ -16,19 +15,15 @@ import numpy.typing as npt
 import torch
 
 from testbed.errors import RequestError
-from testbed.learning.kernels.protocol import Chunk
 from testbed.learning.placement.shared_memory import ALIGNMENT
 from testbed.learning.task import LearningTask
 
-__all__ = ["is_vector", "pack_chunk", "pack_task", "place_buffers", "unpack_chunk", "unpack_task"]
-
-_Vector = npt.NDArray[Any]
+__all__ = ["pack_task", "place_buffers", "unpack_task"]
 
 # Of a task: what nobody changes and everybody may look at in one place.
 _DATA: Final = ("train_inputs", "train_labels", "test_inputs", "test_labels")
 # Of a task: working memory that is made when it is needed.
 _MADE_ANEW: Final = {"descent"}
-_VECTOR_BYTES: Final = 2048  # arrays from this size on are worth an entry of their own
 
 
 class _Memory:
@@ -141,67 +136,3 @@ def place_buffers(
     for array, start in zip(arrays, offsets, strict=True):
         content[start : start + array.nbytes] = array
     return content, offsets
-
-
-def is_vector(value: Any) -> bool:
-    """Return whether a value is a large array of reals that nobody changes: a state."""
-    is_constant = type(value) is np.ndarray and not value.flags.writeable
-    return is_constant and value.dtype.kind == "f" and value.nbytes >= _VECTOR_BYTES
-
-
-@lru_cache(maxsize=1024)
-def _remembered(named: tuple[bytes, str, tuple[int, ...]]) -> _Vector:
-    """Return the same array for the same content: evaluations keep what they made of such arrays."""
-    content, dtype, shape = named
-    return np.frombuffer(content, dtype).reshape(shape)
-
-
-class _ChunkPickler(cloudpickle.CloudPickler):  # type: ignore[misc]
-    def __init__(
-        self, file: io.BytesIO, task_name: Callable[[LearningTask], Any], vector_name: Callable[[_Vector], Any]
-    ) -> None:
-        super().__init__(file, protocol=5)
-        self._task_name = task_name
-        self._vector_name = vector_name
-
-    def persistent_id(self, value: Any) -> Any:
-        if isinstance(value, LearningTask):
-            return "task", self._task_name(value)
-        if is_vector(value):
-            return "vector", self._vector_name(value)
-        if type(value) is np.ndarray and not value.flags.writeable and value.dtype.kind == "i":
-            return "indices", (value.tobytes(), value.dtype.str, value.shape)
-        return None
-
-
-class _ChunkUnpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, task: Callable[[Any], LearningTask], vector: Callable[[Any], _Vector]) -> None:
-        super().__init__(file)
-        self._found: dict[str, Callable[[Any], Any]] = {"task": task, "vector": vector, "indices": _remembered}
-
-    def persistent_load(self, name: Any) -> Any:
-        kind, rest = name
-        return self._found[kind](rest)
-
-
-def pack_chunk(chunk: Chunk, task_name: Callable[[LearningTask], Any], vector_name: Callable[[_Vector], Any]) -> bytes:
-    """Return a chunk as bytes in which its tasks and vectors are only named.
-
-    Raises
-    ------
-    RequestError : something of a job or of the kernel cannot be written.
-    """
-    file = io.BytesIO()
-    try:
-        _ChunkPickler(file, task_name, vector_name).dump(chunk)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise RequestError(
-            f'{chunk.family.name} cannot be sent to another process: {error}; use the placement "inline"'
-        ) from error
-    return file.getvalue()
-
-
-def unpack_chunk(words: bytes, task: Callable[[Any], LearningTask], vector: Callable[[Any], _Vector]) -> Chunk:
-    """Return the chunk that `pack_chunk` wrote; `task` and `vector` return what a name names."""
-    chunk: Chunk = _ChunkUnpickler(io.BytesIO(words), task, vector).load()
-    return chunk

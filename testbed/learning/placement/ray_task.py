@@ -13,8 +13,9 @@ from testbed.learning.chunk_key import machine
 from testbed.learning.device import device_name
 from testbed.learning.kernels.protocol import Output
 from testbed.learning.placement.arithmetic import Arithmetic
+from testbed.learning.placement.chunk_parcel import unpack_chunk
 from testbed.learning.placement.errors_of_workers import sendable
-from testbed.learning.placement.parcel import unpack_chunk, unpack_task
+from testbed.learning.placement.parcel import unpack_task
 from testbed.learning.placement.shared_memory import ALIGNMENT
 from testbed.learning.task import LearningTask
 
