@@ -17,8 +17,11 @@ from testbed.settings import Part
 
 __all__ = ["AutoPlacement"]
 
-# A worker imports PyTorch and what else a run needs in 2 to 4 s of one core, which trains at 10 to 20 GFLOP/s.
-_START_FLOP: Final = 3e10
+# To start a worker takes a core so long, importing PyTorch and what else a run needs; it trains at so many FLOP/s, the
+# geometric mean of 19, 53 and 72 GFLOP/s of the models of docs/performance.md.
+_START_S: Final = 2.3
+_FLOP_PER_S: Final = 4e10
+_START_FLOP: Final = _START_S * _FLOP_PER_S
 
 
 class AutoPlacement(Part):
