@@ -12,6 +12,7 @@ from testbed.cli.files import check_picture, save_picture
 from testbed.cli.options import (
     CurvesOption,
     DataOption,
+    DeviceOption,
     HeatmapOption,
     JobsOption,
     JsonOption,
@@ -51,6 +52,7 @@ def compare(
     kernel: KernelOption = None,
     placement: PlacementOption = None,
     workers: WorkersOption = None,
+    device: DeviceOption = None,
     data: DataOption = None,
     png: CurvesOption = None,
     heatmap: HeatmapOption = None,
@@ -72,7 +74,7 @@ def compare(
     from testbed.experiments.sweep_file import Sweep
     from testbed.experiments.target import check_rule
 
-    chosen = chosen_scenario(scenario, set_, kernel, placement, store, workers)
+    chosen = chosen_scenario(scenario, set_, kernel, placement, store, workers, device)
     variations = tuple(parse_variation(text) for text in vary)
     rule = check_rule(target_rule)
     stated = "none" if target is None else target

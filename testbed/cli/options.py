@@ -10,6 +10,7 @@ __all__ = [
     "DEFAULT_SCENARIO",
     "CurvesOption",
     "DataOption",
+    "DeviceOption",
     "HeatmapOption",
     "JobsOption",
     "JsonOption",
@@ -32,6 +33,7 @@ SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to save.")]
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder with data sets.")]
 KernelOption = Annotated[str | None, typer.Option("--kernel", metavar="K", help="Arithmetic of training jobs.")]
+DeviceOption = Annotated[str | None, typer.Option("--device", metavar="D", help="What computes them: cpu or cuda.")]
 PlacementOption = Annotated[str | None, typer.Option("--placement", metavar="P", help="Where they are computed.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="Workers of the placement.")]
 StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Keep and reuse training results.")]

@@ -22,6 +22,7 @@ def chosen_scenario(
     placement: str | None = None,
     store: Path | None = None,
     workers: int | None = None,
+    device: str | None = None,
 ) -> "Scenario":
     """Return the scenario with the overrides of the command line."""
     from testbed.experiments.overrides import parse_override
@@ -30,7 +31,7 @@ def chosen_scenario(
     chosen = Scenario.load(name)
     for text in set_ or []:
         chosen = chosen.set(*parse_override(text))
-    named = {"kernel": kernel, "placement": placement, "store": store, "num_workers": workers}
+    named = {"kernel": kernel, "placement": placement, "store": store, "num_workers": workers, "device": device}
     for key, value in named.items():
         chosen = chosen if value is None else chosen.set(f"run.{key}", value)
     return chosen

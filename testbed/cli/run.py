@@ -7,6 +7,7 @@ import typer
 from testbed.cli.options import (
     DEFAULT_ROOT,
     DataOption,
+    DeviceOption,
     JsonOption,
     KernelOption,
     OutOption,
@@ -34,6 +35,7 @@ def run(
     kernel: KernelOption = None,
     placement: PlacementOption = None,
     workers: WorkersOption = None,
+    device: DeviceOption = None,
     data: DataOption = None,
     store: StoreOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take; train nothing.")] = False,
@@ -48,7 +50,7 @@ def run(
     from testbed.views.progress import progress_bar
     from testbed.views.tables import estimate_table, run_table
 
-    chosen = chosen_scenario(scenario, set_, kernel, placement, store, workers)
+    chosen = chosen_scenario(scenario, set_, kernel, placement, store, workers, device)
     resolved = chosen.resolve()
     if dry_run:
         needs = estimate(resolved, seed, data_folder(data, resolved))

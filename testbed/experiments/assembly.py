@@ -14,6 +14,7 @@ from testbed.experiments.resolve import ResolvedScenario, RunSettings
 from testbed.learning.client_tests import ClientTests
 from testbed.learning.cost import TrainingCost
 from testbed.learning.datasets.dataset import AnyDataset
+from testbed.learning.device import torch_device
 from testbed.learning.evaluation import Evaluator
 from testbed.learning.held_out import ClientSplits, IntArray
 from testbed.learning.jobs import EvaluationJob, Jobs
@@ -83,7 +84,8 @@ def assemble(
     width = plan.width(int(sizes_of(shards).max()))
     local = () if model is not None else getattr(scenario.architecture, "local_tensors", ())
     trial = None if isinstance(data.train_inputs, np.ndarray) else shards[0]  # of a store: what one client has
-    task = LearningTask(module, data, optimizer, batch_width=width, local=local, trial=trial)
+    device = torch_device(scenario.run.device)
+    task = LearningTask(module, data, optimizer, batch_width=width, local=local, trial=trial, device=device)
     cost = data.cost(module, splits)
     run, jobs = scenario.run, _jobs(scenario.run, simulation, kernel, store, cost)
     evaluator = Evaluator(

@@ -20,6 +20,7 @@ from testbed.experiments.target import DEFAULT_RULE, Rule, parse_target
 from testbed.experiments.training_settings import TrainingSettings
 from testbed.learning.client_split import SplitFractions
 from testbed.learning.datasets.dataset import DatasetSource
+from testbed.learning.device import DeviceKind, check_device
 from testbed.learning.models.architecture import Architecture
 from testbed.learning.partition import Partition
 from testbed.settings import Bytes, PositiveSeconds, Seconds, Settings, component, validated
@@ -84,6 +85,7 @@ class RunSettings(Settings):
     placement: str = "inline"  # where jobs are computed: changes wall time and nothing else
     num_workers: PositiveInt | None = None  # at most so many compute; none: as many as the placement finds cores for
     ray_address: str | None = None  # of the cluster; none: the variable RAY_ADDRESS, else a cluster of this machine
+    device: DeviceKind = "cpu"  # where jobs are computed, cuda for a GPU: a run's bytes depend on it
     num_threads: PositiveInt = 1  # intra-op threads of torch: a run's bytes depend on them
     stop: StopSettings | None = None  # whether to end before the horizon
     data_dir: Path | None = None  # a location only: what is in it is hashed into the record
@@ -108,6 +110,12 @@ class RunSettings(Settings):
         if self.stop is not None and (self.horizon_s is None or self.evaluation_interval_s is None):
             raise RequestError("run.stop watches a grid of times: set horizon_s and evaluation_interval_s")
         return self
+
+    @field_validator("device")
+    @classmethod
+    def _is_here(cls, device: DeviceKind) -> DeviceKind:
+        check_device(device)
+        return device
 
     @property
     def longest_s(self) -> float:
@@ -223,7 +231,8 @@ def resolve(document: Mapping[str, Any], overrides: Sequence[Override] = ()) -> 
 
 def _run_document(run: RunSettings) -> dict[str, Any]:
     """Return what of `[run]` can change a result; what is not asked for is not stated."""
-    unasked = set() if run.evaluates_validation else {"evaluates_validation"}
+    fields = RunSettings.model_fields
+    unasked = {name for name in ("evaluates_validation", "device") if getattr(run, name) == fields[name].default}
     # The placement changes no byte: wherever a run is computed, its name is that of the run that is computed here.
     return run.model_dump(exclude=_LOCATIONS | unasked, exclude_none=True) | {"placement": "inline"}
 

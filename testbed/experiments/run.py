@@ -27,6 +27,7 @@ from testbed.experiments.stopping import StopRule
 from testbed.experiments.store import run_id
 from testbed.experiments.target import parse_target
 from testbed.learning.datasets.dataset import AnyDataset
+from testbed.learning.device import deterministic, device_name, torch_device
 from testbed.learning.evaluation import NO_MODELS, NO_VIEWS
 from testbed.learning.jobs import Placement
 from testbed.learning.metrics import check_metric
@@ -136,7 +137,8 @@ def execute(
     RequestError : the seed or the data cannot be accepted; nothing has run.
     """
     started = time.perf_counter()
-    with torch_threads(scenario.run.num_threads), _store(scenario.run) as store:
+    run = scenario.run
+    with torch_threads(run.num_threads), deterministic(run.device), _store(run) as store:
         data = dataset if dataset is not None else scenario.data.dataset.load(data_dir)
         experiment = prepare(
             scenario, seed, data, model=model, kernel=kernel, observe=observe, store=store, data_dir=data_dir
@@ -279,6 +281,7 @@ def _meta(
         "kernel": scenario.run.kernel,
         "placement": scenario.run.placement,
         "num_threads": scenario.run.num_threads,
+        "device": device_name(torch_device(scenario.run.device)),
         "data_sha256": dict(sources),
         "versions": versions(),
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",

@@ -2,8 +2,8 @@
 
 That is the ordered list of jobs with every field they have (state, minibatches, seeds, whatever a method adds), their
 task (data, model, optimiser), the family and kernel with the source of the code that computes them, and the machine:
-versions, threads, kind of processor. The place of the chunk among others and the simulated time are no part of it:
-they decide nothing.
+versions, threads, kind of processor, and the GPU if one computes. The place of the chunk among others and the simulated
+time are no part of it: they decide nothing.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from testbed.learning.content_digest import ArrayDigests, content_digest
+from testbed.learning.device import device_name
 from testbed.learning.kernels.protocol import Chunk, Kernel
 from testbed.learning.task import LearningTask
 
@@ -84,7 +85,7 @@ def _task_digest(task: LearningTask) -> bytes:
     known = _task_digests.get(task)
     if known is None:
         stated = {name: value for name, value in vars(task).items() if name not in _CHANGES_WITH_JOBS}
-        stated["layout"] = task.layout.slots
+        stated |= {"layout": task.layout.slots, "device": device_name(task.device)}
         staying = [initial for _, initial in task._staying]
         known = _task_digests[task] = content_digest([type(task), stated, staying, _structure(task.model)])
     return known

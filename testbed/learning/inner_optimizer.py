@@ -6,6 +6,7 @@ bits as a `TrainingJob` of that step.
 
 import numpy as np
 
+from testbed.learning.device import upload
 from testbed.learning.learning_rate import LearningRate
 from testbed.learning.task import LearningTask, State
 
@@ -49,10 +50,10 @@ class InnerOptimizer:
             raise ValueError(f"parameters, gradient and state must have the shapes {expected}, got {found}")
         descent, trained = self._task.descent, self._task.trained
         descent.load([parameters[run] for run in trained], state)
-        np.concatenate([gradient[run] for run in trained], out=descent.gradient.numpy())
+        upload([gradient[run] for run in trained], descent.gradient)
         descent.step(self.learning_rate.rate(step))
-        moved, stop = parameters.copy(), 0
+        moved, stop, stepped = parameters.copy(), 0, descent.parameters.cpu().numpy()
         for run in trained:
             start, stop = stop, stop + run.stop - run.start
-            moved[run] = descent.parameters.numpy()[start:stop]
+            moved[run] = stepped[start:stop]
         return moved, descent.state()

@@ -24,6 +24,7 @@ import numpy.typing as npt
 import torch
 from pydantic import Field, PositiveFloat
 
+from testbed.learning.device import CPU, upload
 from testbed.settings import Settings
 
 __all__ = ["FlatOptimizer", "OptimizerSettings"]
@@ -75,7 +76,8 @@ class FlatOptimizer:
 
     Attributes
     ----------
-    parameters, gradient : (num_trained,) float32 tensors, the caller's if given; write the gradient, then `step`.
+    parameters, gradient : (num_trained,) float32 tensors, the caller's if given, else on `device`; write the gradient,
+        then `step`.
     """
 
     def __init__(
@@ -84,11 +86,12 @@ class FlatOptimizer:
         num_trained: int,
         parameters: torch.Tensor | None = None,
         gradient: torch.Tensor | None = None,
+        device: torch.device = CPU,
     ) -> None:
         self.settings = settings
-        self.parameters = torch.zeros(num_trained) if parameters is None else parameters
-        self.gradient = torch.zeros(num_trained) if gradient is None else gradient
-        self._state = torch.zeros(settings.num_state(num_trained))
+        self.parameters = torch.zeros(num_trained, device=device) if parameters is None else parameters
+        self.gradient = torch.zeros(num_trained, device=device) if gradient is None else gradient
+        self._state = torch.zeros(settings.num_state(num_trained), device=self.parameters.device)
         moments = [self._state[:num_trained], self._state[num_trained : 2 * num_trained]]
         num_held = int(settings.momentum > 0) if settings.kind == "sgd" else 2
         held = moments[:num_held]
@@ -98,12 +101,12 @@ class FlatOptimizer:
 
     def load(self, pieces: Sequence[npt.NDArray[np.float32]], state: npt.NDArray[np.float32]) -> None:
         """Take over parameters, in pieces that follow each other, and the state : (num_state,)."""
-        np.concatenate(pieces, out=self.parameters.numpy())
-        np.copyto(self._state.numpy(), state)
+        upload(pieces, self.parameters)
+        upload([state], self._state)
 
     def state(self) -> npt.NDArray[np.float32]:
         """Return a copy of the state, (num_state,)."""
-        return self._state.numpy().copy()
+        return self._state.cpu().numpy().copy()
 
     @torch.no_grad()
     def step(self, rate: float) -> None:

@@ -6,6 +6,7 @@ What each half costs is counted as for whole models (`cost.py`), the gradient at
 pass, so the operations of the halves add up to those of the whole.
 """
 
+import copy
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from torch import nn
 
 from testbed.errors import RequestError
 from testbed.learning.cost import TrainingCost, training_cost
+from testbed.learning.device import CPU
 from testbed.learning.task import LearningTask
 
 __all__ = ["SplitCost", "cut_in_two", "split_cost"]
@@ -64,8 +66,9 @@ def split_cost(task: LearningTask, cut: int) -> SplitCost:
     ------
     RequestError : see `cut_in_two`.
     """
-    bottom, top = cut_in_two(task.model, cut)
-    inputs, labels = task.train_inputs[:_NUM_EXAMPLES], task.train_labels[:_NUM_EXAMPLES]
+    # Counted on the CPU, wherever the task lies: what operations cost on the clock is no matter of where they are done.
+    bottom, top = cut_in_two(copy.deepcopy(task.model).to(CPU), cut)
+    inputs, labels = (part[:_NUM_EXAMPLES].to(CPU) for part in (task.train_inputs, task.train_labels))
     with torch.no_grad():
         smashed = bottom(inputs)
     num_bottom = sum(parameter.numel() for parameter in bottom.parameters())

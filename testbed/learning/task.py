@@ -20,6 +20,7 @@ from torch import nn
 from testbed.errors import RequestError
 from testbed.layout import Layout
 from testbed.learning.datasets.dataset import AnyDataset
+from testbed.learning.device import CPU
 from testbed.learning.optimizer import FlatOptimizer, OptimizerSettings
 from testbed.learning.traits import observe
 
@@ -43,6 +44,7 @@ class LearningTask:
     batch_width : samples of the widest batch any client can draw.
     local : shell patterns of the tensors that stay with each client and are not exchanged.
     trial : (any,) samples that a batch can have together, on the first of which the traits are observed; None: any can.
+    device : where its jobs are computed: the data and the template lie there, states never do.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ class LearningTask:
 
     Raises
     ------
-    RequestError : the model cannot take the data, or there is none.
+    RequestError : the model cannot take the data, there is none, or it cannot lie on the device.
     """
 
     def __init__(
@@ -67,12 +69,14 @@ class LearningTask:
         batch_width: int,
         local: Sequence[str] = (),
         trial: npt.NDArray[np.int64] | None = None,
+        device: torch.device = CPU,
     ) -> None:
         if len(data.train_labels) < 1 or len(data.test_labels) < 1:
             raise RequestError(f"the data {data.name!r} needs a training sample and a test sample")
         if batch_width < 1:
             raise RequestError(f"batch_width = {batch_width}: must be at least 1")
         self.name = data.name
+        self.device = CPU
         self.optimizer = optimizer
         self.batch_width = batch_width
         self.num_classes = data.num_classes
@@ -84,7 +88,8 @@ class LearningTask:
         self.test_labels = torch.tensor(data.test_labels)
         self.model = copy.deepcopy(model).float().train()
         self._travelling = dict(_travelling_tensors(self.model))
-        self._staying = [(buffer, buffer.clone()) for buffer in _staying_buffers(self.model)]
+        buffers = dict(self.model.named_buffers())
+        self._staying = [(buffers[name], buffers[name].clone()) for name in _staying_names(self.model)]
         self.layout = Layout([(name, tuple(tensor.shape)) for name, tensor in self._travelling.items()])
         self._sizes = [tensor.numel() for tensor in self._travelling.values()]
         self.trainable = tuple(name for name, tensor in self._travelling.items() if tensor.requires_grad)
@@ -97,6 +102,25 @@ class LearningTask:
         tried = torch.arange(len(self.train_labels)) if trial is None else torch.tensor(trial)
         tried = tried[:_NUM_TRIAL_SAMPLES]
         self.traits = observe(self.model, self.train_inputs[tried], self.train_labels[tried], self.num_classes)
+        if device.type != "cpu":
+            self._move_to(device)
+
+    def _move_to(self, device: torch.device) -> None:
+        """Bring data and template to a device; they were looked at where they were."""
+        if not isinstance(self.train_inputs, torch.Tensor):
+            raise RequestError(
+                f"run.device = {device.type!r}: the samples of {self.name!r} are no arrays and stay with the CPU; "
+                "allowed with them: 'cpu'"
+            )
+        for name in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
+            setattr(self, name, getattr(self, name).to(device))
+        staying = _staying_names(self.model)
+        self.model = self.model.to(device)
+        tensors = self.model.state_dict(keep_vars=True)
+        self._travelling = {name: tensors[name] for name in self._travelling}
+        buffers = dict(self.model.named_buffers())
+        self._staying = [(buffers[name], buffers[name].clone()) for name in staying]
+        self.device = device
 
     @cached_property
     def num_exchanged(self) -> int:
@@ -109,7 +133,7 @@ class LearningTask:
         mask = np.zeros(self.layout.size, dtype=np.float32)
         for run in self.exchanged:
             mask[run] = 1.0
-        return torch.from_numpy(np.concatenate([mask[run] for run in self.trained]))
+        return torch.from_numpy(np.concatenate([mask[run] for run in self.trained])).to(self.device)
 
     def exchanged_part(self, state: State) -> State:
         """Return what is exchanged of `state : (num_entries,)`, (num_exchanged,); the state itself if it is all."""
@@ -141,7 +165,7 @@ class LearningTask:
     @cached_property
     def descent(self) -> FlatOptimizer:
         """The optimiser of jobs that bring a state, with room for one vector: whoever steps loads it first."""
-        return FlatOptimizer(self.optimizer, self.num_trained)
+        return FlatOptimizer(self.optimizer, self.num_trained, device=self.device)
 
     @property
     def trainable_tensors(self) -> list[torch.Tensor]:
@@ -162,7 +186,7 @@ class LearningTask:
         tensors = dict(_travelling_tensors(module))
         if Layout([(name, tuple(tensor.shape)) for name, tensor in tensors.items()]) != self.layout:
             raise ValueError("a module of another architecture than the task's")
-        return np.concatenate([tensor.detach().float().reshape(-1).numpy() for tensor in tensors.values()])
+        return np.concatenate([tensor.detach().float().reshape(-1).cpu().numpy() for tensor in tensors.values()])
 
     def load(self, state: State, *, training: bool = True) -> nn.Module:
         """Return the template with `state : (num_entries,)` loaded; valid until the next load.
@@ -172,7 +196,7 @@ class LearningTask:
         """
         with torch.no_grad():
             pieces = torch.split(
-                torch.tensor(state), self._sizes
+                torch.tensor(state, device=self.device), self._sizes
             )  # a copy: PyTorch refuses to look at read-only arrays
             for piece, tensor in zip(pieces, self._travelling.values(), strict=True):
                 tensor.copy_(piece.view(tensor.shape))
@@ -186,7 +210,10 @@ class LearningTask:
         state = np.empty(self.layout.size, dtype=np.float32) if into is None else into
         if len(state):
             tensors = [tensor.detach().reshape(-1) for tensor in self._travelling.values()]
-            torch.cat(tensors, out=torch.from_numpy(state))
+            if self.device.type == "cpu":
+                torch.cat(tensors, out=torch.from_numpy(state))
+            else:
+                torch.from_numpy(state).copy_(torch.cat(tensors))
         return state
 
     @cached_property
@@ -220,10 +247,10 @@ def _travelling_tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]
             yield name, tensor
 
 
-def _staying_buffers(module: nn.Module) -> Iterator[torch.Tensor]:
-    """Yield the buffers that do not travel: integer counters, and what is not part of the `state_dict`."""
+def _staying_names(module: nn.Module) -> list[str]:
+    """Return the names of the buffers that do not travel: integer counters, and what is not in the `state_dict`."""
     travelling = {tensor.data_ptr() for _, tensor in _travelling_tensors(module)}
-    return (buffer for buffer in module.buffers() if buffer.data_ptr() not in travelling)
+    return [name for name, buffer in module.named_buffers() if buffer.data_ptr() not in travelling]
 
 
 def _own_tensor(inputs: Any) -> Any:

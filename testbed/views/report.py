@@ -215,7 +215,7 @@ def _run_row(label: str, row: SeedRow, run: RunResult) -> Html:
 
 def _versions(runs: Sequence[RunResult]) -> Html:
     table = _words_table("what", "value")
-    for key in ("kernel", "placement", "num_threads", "processor", "system", "finished"):
+    for key in ("kernel", "placement", "device", "num_threads", "processor", "system", "finished"):
         found = _distinct(run.meta.get(key) for run in runs)
         if key == "finished" and len(found) > 1:
             found = [f"{min(found)} to {max(found)}"]

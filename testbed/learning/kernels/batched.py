@@ -13,6 +13,8 @@ The choice is a rule about the model, stated here and recorded with every chunk:
 6. whatever `torch.func` can batch, of at most 80,000 entries and with matrices that keep the lanes aligned:
    `vmap`;
 7. everything else: serial.
+
+4 and 5 are arithmetic of the CPU. On a GPU plain linear layers go on to 6, and all convolutions are serial.
 """
 
 from typing import ClassVar
@@ -53,9 +55,15 @@ class BatchedKernel(Part):
         obstacle = _obstacle(task)
         if obstacle:
             return serial_family(task, obstacle)
-        if task.traits.convolutions is not None:
-            return convolution_family(job)
-        return dense_family(job) if task.traits.layers else vmap_family(task, job.samples.shape[1], job.proximal_weight)
+        if _has_closed_form(task):
+            return dense_family(job) if task.traits.layers else convolution_family(job)
+        return vmap_family(task, job.samples.shape[1], job.proximal_weight)
+
+
+def _has_closed_form(task: LearningTask) -> bool:
+    """Return whether `dense` or `convolution`, which are arithmetic of the CPU, can compute a task."""
+    traits = task.traits
+    return task.device.type == "cpu" and bool(traits.layers or traits.convolutions is not None)
 
 
 def _obstacle(task: LearningTask) -> str:
@@ -69,8 +77,10 @@ def _obstacle(task: LearningTask) -> str:
         return "the forward changes buffers"
     if traits.mixes_samples:
         return "the samples of a batch affect each other"
-    if traits.layers or traits.convolutions is not None:
+    if _has_closed_form(task):
         return ""
+    if traits.convolutions is not None:
+        return "the closed form of convolutions is arithmetic of the CPU"
     if traits.convolves:
         return "convolutions are faster one job at a time"
     if task.layout.size > MOST_ENTRIES:

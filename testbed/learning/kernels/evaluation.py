@@ -74,7 +74,9 @@ def _evaluate(job: EvaluationJob) -> EvaluationOutput:
     task = job.task
     model = task.load(job.parameters, training=False)
     batch = max(1, _TEST_TOKENS // task.test_labels.shape[1]) if task.is_language else _TEST_BATCH
-    labels = task.test_labels if job.samples is None else task.test_labels[torch.tensor(job.samples)]
+    labels = (
+        task.test_labels if job.samples is None else task.test_labels[torch.tensor(job.samples, device=task.device)]
+    )
     parts = [slice(start, start + batch) for start in range(0, len(labels), batch)]
     losses, hits = [], []
     # A model that draws even in evaluation mode meets the same luck at every version.
@@ -91,7 +93,7 @@ def _inputs(job: EvaluationJob, parts: Sequence[slice]) -> Iterable[Any]:
     inputs, samples = job.task.test_inputs, job.samples
     if samples is None:
         return (inputs[part] for part in parts)
-    chosen = torch.tensor(samples)  # a copy: the array is read-only
+    chosen = torch.tensor(samples, device=job.task.device)  # a copy: the array is read-only
     if isinstance(inputs, torch.Tensor):
         return (inputs[chosen[part]] for part in parts)
     found: list[Any] = kept_inputs(job.task).get([samples], lambda: [inputs[chosen[part]] for part in parts])
@@ -106,7 +108,7 @@ def evaluation_output(
     `losses, hits` : part by part each sample's loss, (num_in_part,), and whether each label is told rightly.
     """
     loss_sum = sum(float(part.sum(dtype=torch.float64)) for part in losses)
-    all_labels, hit = labels.numpy(), torch.cat(list(hits)).numpy()
+    all_labels, hit = labels.cpu().numpy(), torch.cat(list(hits)).cpu().numpy()
     return EvaluationOutput(
         loss=loss_sum / len(labels),
         num_correct=np.bincount(all_labels[hit], minlength=task.num_classes),

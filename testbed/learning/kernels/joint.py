@@ -64,10 +64,10 @@ class _Wire:
         """Return what arrives of a tensor, of the same shape."""
         if not torch.isfinite(tensor).all():
             raise _DivergedError
-        vector = tensor.detach().reshape(-1).numpy()
+        vector = tensor.detach().reshape(-1).cpu().numpy()
         encoded = self.codec.encode(vector, [slice(0, len(vector))])
         self.bits[client] += encoded.bits
-        return torch.from_numpy(self.codec.decode(encoded)).reshape(tensor.shape)
+        return torch.from_numpy(self.codec.decode(encoded)).to(tensor.device).reshape(tensor.shape)
 
 
 class _Cluster:
@@ -100,7 +100,7 @@ class _Cluster:
             _descend(weights, torch.autograd.grad(s, weights, at_cut), self.job.learning_rate)
 
     def _batch(self, step: int, position: int) -> tuple[torch.Tensor, torch.Tensor]:
-        valid = torch.from_numpy(self.job.samples[step, position, : self.job.counts[position]])
+        valid = torch.from_numpy(self.job.samples[step, position, : self.job.counts[position]]).to(self.job.task.device)
         return self.job.task.train_inputs[valid], self.job.task.train_labels[valid]
 
     def _step_top(
@@ -153,7 +153,9 @@ class _Cluster:
         """Return the weighted mean of the bottoms and the top, (num_entries,) float32; sums are in float64."""
         means = self.job.mean_weights
         halves = _mean(self.bottoms, means) | (_mean(self.tops, means) if len(self.tops) > 1 else self.tops[0])
-        flat = [halves[slot.name].detach().reshape(-1).numpy().astype(np.float32) for slot in self.job.task.layout]
+        flat = [
+            halves[slot.name].detach().reshape(-1).cpu().numpy().astype(np.float32) for slot in self.job.task.layout
+        ]
         return np.concatenate(flat)
 
 

@@ -30,7 +30,7 @@ class LocalHeads:
         flat = s.reshape(len(s), -1)
         if not self._heads:
             widths = (x.shape[1], self._num_classes)
-            self._heads = [torch.zeros(flat.shape[1], width, requires_grad=True) for width in widths]
+            self._heads = [torch.zeros(flat.shape[1], width, device=s.device, requires_grad=True) for width in widths]
         decoder, classifier = self._heads
         loss = self._reconstruction * (flat @ decoder - x).square().mean()
         loss = loss + self._classification * cross_entropy(flat @ classifier, labels)

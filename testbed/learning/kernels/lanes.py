@@ -70,10 +70,11 @@ class LaneBatches:
             counts[:rows, lane] = job.counts
             # Past its steps a lane computes its last batch again, and nobody looks.
             samples[rows:, lane], counts[rows:, lane] = samples[rows - 1, lane], counts[rows - 1, lane]
-        self._samples = torch.from_numpy(samples)
         masks = np.arange(self.width) < counts[..., np.newaxis]
-        self._masks = torch.from_numpy(masks.astype(np.float32))  # (num_rows, num_lanes, width)
-        self._weights = torch.from_numpy(masks / counts[..., np.newaxis].astype(np.float32))
+        device = self._task.device
+        self._samples = torch.from_numpy(samples).to(device)
+        self._masks = torch.from_numpy(masks.astype(np.float32)).to(device)  # (num_rows, num_lanes, width)
+        self._weights = torch.from_numpy(masks / counts[..., np.newaxis].astype(np.float32)).to(device)
         self._num_rows = num_rows
 
     def __len__(self) -> int:

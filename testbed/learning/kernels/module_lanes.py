@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 
+from testbed.learning.device import upload
 from testbed.learning.kernels.evaluation import evaluate, evaluation_output, kept_inputs
 from testbed.learning.kernels.lanes import stretches
 from testbed.learning.kernels.protocol import (
@@ -142,11 +143,11 @@ class _Room:
     def __init__(self, task: LearningTask, num_lanes: int) -> None:
         num_trained = task.num_trained
         stride = -(-num_trained // _ALIGNED_ENTRIES) * _ALIGNED_ENTRIES
-        self.parameters = torch.zeros(num_lanes, stride)[:, :num_trained]
-        self.gradients = torch.zeros(num_lanes, stride)[:, :num_trained]
+        self.parameters = torch.zeros(num_lanes, stride, device=task.device)[:, :num_trained]
+        self.gradients = torch.zeros(num_lanes, stride, device=task.device)[:, :num_trained]
         rows = zip(self.parameters, self.gradients, strict=True)
         self.optimizers = [FlatOptimizer(task.optimizer, num_trained, *pair) for pair in rows]
-        self.generators = [torch.Generator() for _ in range(num_lanes)]
+        self.generators = [torch.Generator(task.device) for _ in range(num_lanes)]
 
 
 def _train_lanes(chunk: Chunk) -> Sequence[Output]:
@@ -204,7 +205,7 @@ class _Training:
         lots = []
         for job in self.jobs[:alive]:
             row = min(step, len(job.samples) - 1)
-            lots.append(torch.from_numpy(job.samples[row, : job.counts[row]]))
+            lots.append(torch.from_numpy(job.samples[row, : job.counts[row]]).to(self.task.device))
         inputs = self.module.lane_inputs(self.task.train_inputs, lots)
         return inputs, self.task.train_labels[torch.cat(lots)]
 
@@ -227,13 +228,13 @@ class _Training:
             optimizer.gradient.add_(pull * held if task.is_personal else pull, alpha=job.proximal_weight)
         if step == job.num_steps - 1 and job.optimizer_state is not None:
             exchanged = optimizer.gradient * held if task.is_personal else optimizer.gradient
-            self.gradient_norms[lane] = euclidean_norm(exchanged.numpy())
+            self.gradient_norms[lane] = euclidean_norm(exchanged.cpu().numpy())
         optimizer.step(self.rates[lane][step])
 
     def _output(self, lane: int, first_loss: float) -> TrainingOutput:
         job, optimizer = self.jobs[lane], self.room.optimizers[lane]
         state = None if job.optimizer_state is None else optimizer.state()
-        parameters = optimizer.parameters.numpy().copy()
+        parameters = optimizer.parameters.cpu().numpy().copy()
         return TrainingOutput.of(job, parameters, first_loss, state, self.gradient_norms[lane])
 
 
@@ -246,9 +247,9 @@ def _evaluate_lanes(chunk: Chunk) -> Sequence[Output]:
     module = offer.module
     lanes, room = offer.lanes_for(task, len(jobs))
     for job, row in zip(jobs, room.parameters, strict=False):
-        np.copyto(row.numpy(), job.parameters)
+        upload([job.parameters], row)
     samples = [job.samples for job in jobs if job.samples is not None]
-    lots = [torch.tensor(own) for own in samples]
+    lots = [torch.tensor(own, device=task.device) for own in samples]
     inputs = kept_inputs(task).get(samples, lambda: module.lane_inputs(task.test_inputs, lots))
     sizes, labels = [len(lot) for lot in lots], task.test_labels[torch.cat(lots)]
     scores = lanes.scores(room.parameters[: len(jobs)], inputs)

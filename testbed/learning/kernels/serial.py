@@ -77,7 +77,7 @@ def _train_plainly(job: TrainingJob) -> TrainingOutput:
     task = job.task
     model = task.load(job.parameters)
     descent = _Descent(model, task.optimizer, job.proximal_weight)
-    samples = torch.from_numpy(job.samples)
+    samples = torch.from_numpy(job.samples).to(task.device)
     batches = [row[:count] for row, count in zip(samples, job.counts.tolist(), strict=True)]
     first_loss = 0.0
     # The global generator is only entered where the forward would draw from it.

@@ -70,7 +70,7 @@ def train_with_state(job: TrainingJob) -> TrainingOutput:
             descent.gradient.add_(pull * held if task.is_personal else pull, alpha=job.proximal_weight)
         if step == job.num_steps - 1:
             exchanged = descent.gradient * held if task.is_personal else descent.gradient
-            gradient_norm = euclidean_norm(exchanged.numpy())
+            gradient_norm = euclidean_norm(exchanged.cpu().numpy())
         descent.step(rate)
         with torch.no_grad():
             for tensor, place in zip(tensors, places, strict=True):
@@ -86,7 +86,7 @@ def gradient_of(job: GradientJob) -> GradientOutput:
     with _luck(task, job.torch_seed, job.step):
         loss = mean_loss(forward(model, task.train_inputs[batch], job), task.train_labels[batch])
     gradient = np.zeros(task.layout.size, dtype=np.float32)
-    pieces = torch.cat(_gradients(loss, task.trainable_tensors)).numpy()
+    pieces = torch.cat(_gradients(loss, task.trainable_tensors)).cpu().numpy()
     stop = 0
     for run in task.trained:
         start, stop = stop, stop + run.stop - run.start
@@ -95,7 +95,7 @@ def gradient_of(job: GradientJob) -> GradientOutput:
 
 
 def _batches(job: TrainingJob | GradientJob) -> list[torch.Tensor]:
-    samples = torch.from_numpy(job.samples)
+    samples = torch.from_numpy(job.samples).to(job.task.device)
     return [row[:count] for row, count in zip(samples, job.counts.tolist(), strict=True)]
 
 
@@ -103,7 +103,7 @@ def _gradients(loss: torch.Tensor, tensors: Sequence[torch.Tensor]) -> list[torc
     """Return the flat gradient of each tensor; zeros where the loss does not depend on it."""
     found = cast(Sequence[torch.Tensor | None], torch.autograd.grad(loss, tensors, allow_unused=True))
     return [
-        torch.zeros(tensor.numel()) if gradient is None else gradient.reshape(-1)
+        torch.zeros(tensor.numel(), device=tensor.device) if gradient is None else gradient.reshape(-1)
         for tensor, gradient in zip(tensors, found, strict=True)
     ]
 

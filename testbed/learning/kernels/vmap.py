@@ -40,11 +40,12 @@ def misaligned_tensor(task: LearningTask) -> str:
 
 
 def vmap_family(task: LearningTask, width: int, proximal_weight: float = 0.0) -> Family:
-    """Return the family of the jobs of a model without a closed form whose batches are `width` wide.
+    """Return the family of the jobs of a model without a closed form on its device, whose batches are `width` wide.
 
     `proximal_weight` : of their objective; with it a lane also holds the parameters it started from.
     """
     num_states = 4 if proximal_weight else 3
+    obstacle = "its closed form is arithmetic of the CPU" if task.traits.layers else "no closed form"
     lane_bytes = 4 * (num_states * task.layout.size + 2 * _padded(width) * task.traits.saved_entries_per_sample)
     return Family(
         task,
@@ -52,7 +53,7 @@ def vmap_family(task: LearningTask, width: int, proximal_weight: float = 0.0) ->
         _train_lanes,
         max_jobs=max(MIN_LANES, int(_CHUNK_BYTES // lane_bytes)),
         min_lanes=MIN_LANES,
-        reason="no closed form: batched by torch.func",
+        reason=f"{obstacle}: batched by torch.func",
     )
 
 
@@ -78,7 +79,7 @@ def _train_lanes(chunk: Chunk) -> Sequence[Output]:
                 batch = (batches.inputs(row, num_lanes), batches.labels(row, num_lanes), batches.masks(row, num_lanes))
             gradients, loss = gradient_and_loss(active, fixed, *batch)
             if step == 0:
-                losses = loss.numpy()
+                losses = loss.cpu().numpy()
             _descend(active, moving, gradients, task.optimizer, start, proximal_weight)
         velocities = moving
         _store(task, results, trained | state, going_on, alive)
@@ -89,7 +90,7 @@ def _train_lanes(chunk: Chunk) -> Sequence[Output]:
 
 def _load(task: LearningTask, lanes: Sequence[TrainingJob]) -> _Tensors:
     """Return the lanes' states as tensors (num_lanes, *shape) by name."""
-    stacked = torch.from_numpy(np.stack([job.parameters for job in lanes]))
+    stacked = torch.from_numpy(np.stack([job.parameters for job in lanes])).to(task.device)
     # Copied into memory of PyTorch's own, which is aligned.
     views = {slot.name: stacked[:, slot.start : slot.stop].reshape(len(lanes), *slot.shape) for slot in task.layout}
     return {name: view.clone(memory_format=torch.contiguous_format) for name, view in views.items()}
@@ -97,7 +98,7 @@ def _load(task: LearningTask, lanes: Sequence[TrainingJob]) -> _Tensors:
 
 def _store(task: LearningTask, results: Sequence[State], tensors: _Tensors, first: int, stop: int) -> None:
     for slot in task.layout:
-        rows = tensors[slot.name].reshape(len(results), -1).numpy()
+        rows = tensors[slot.name].reshape(len(results), -1).cpu().numpy()
         for lane in range(first, stop):
             results[lane][slot.start : slot.stop] = rows[lane]
 

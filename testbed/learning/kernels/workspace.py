@@ -25,5 +25,5 @@ def workspace(
     rooms, size = _rooms.setdefault(task, {}), math.prod(shape)
     room = rooms.get((name, dtype))
     if room is None or room.numel() < size:
-        room = rooms[name, dtype] = torch.empty(size, dtype=dtype)
+        room = rooms[name, dtype] = torch.empty(size, dtype=dtype, device=task.device)
     return room[:size].view(shape)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from threadpoolctl import threadpool_limits
 
+from testbed.learning.device import enter_determinism
+
 __all__ = ["Arithmetic"]
 
 
@@ -15,7 +17,7 @@ class Arithmetic:
     num_threads: int
     dtype: torch.dtype
     matmul_precision: str
-    deterministic: bool
+    deterministic: bool  # as a run on a GPU has it
 
     @classmethod
     def here(cls) -> "Arithmetic":
@@ -33,4 +35,7 @@ class Arithmetic:
         threadpool_limits(limits=self.num_threads, user_api="blas")
         torch.set_default_dtype(self.dtype)
         torch.set_float32_matmul_precision(self.matmul_precision)
-        torch.use_deterministic_algorithms(self.deterministic)
+        if self.deterministic:
+            enter_determinism()
+        else:
+            torch.use_deterministic_algorithms(False)

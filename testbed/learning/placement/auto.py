@@ -17,8 +17,11 @@ from testbed.settings import Part
 
 __all__ = ["AutoPlacement"]
 
-# A worker imports PyTorch and what else a run needs in 2 to 4 s of one core, which trains at 10 to 20 GFLOP/s.
-_START_FLOP: Final = 3e10
+# To start a worker takes a core so long, importing PyTorch and what else a run needs; it trains at so many FLOP/s, the
+# geometric mean of 19, 53 and 72 GFLOP/s of the models of docs/performance.md.
+_START_S: Final = 2.3
+_FLOP_PER_S: Final = 4e10
+_START_FLOP: Final = _START_S * _FLOP_PER_S
 
 
 class AutoPlacement(Part):
@@ -28,6 +31,7 @@ class AutoPlacement(Part):
     num_workers: PositiveInt | None = None  # worker processes, if they are used; none: as many as there are cores
     _flop_of: Callable[[Job], float] | None = PrivateAttr(None)
     _flop: float = PrivateAttr(0.0)
+    _on_gpu: bool = PrivateAttr(False)
     _here: InlinePlacement = PrivateAttr(default_factory=InlinePlacement)
     _workers: ProcessesPlacement | None = PrivateAttr(None)
 
@@ -47,6 +51,8 @@ class AutoPlacement(Part):
         """Why there are no workers; empty if there should be."""
         if self.num_workers == 1 or (self.num_workers is None and num_cores() == 1):
             return "one core"
+        if self._on_gpu:
+            return "workers would wait for the same GPU"
         if multiprocessing.parent_process() is not None:
             return "it is one of several that run side by side"
         if self._flop_of is None:
@@ -57,6 +63,7 @@ class AutoPlacement(Part):
 
     def run(self, chunks: Sequence[Chunk]) -> Iterator[list[Output]]:
         """Yield the outputs of each chunk, in order."""
+        self._on_gpu = any(chunk.family.task.device.type != "cpu" for chunk in chunks)
         if self._workers is None and len(chunks) > 1 and not self._obstacle:
             self._workers = ProcessesPlacement(num_workers=self.num_workers)
         if self._flop_of is not None:

@@ -10,6 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
@@ -18,11 +19,12 @@ import numpy.typing as npt
 from testbed.errors import RequestError, RunFailure
 from testbed.learning.kernels.protocol import Chunk, EvaluationJob, Job, Output, TrainingJob
 from testbed.learning.placement.arithmetic import Arithmetic
+from testbed.learning.placement.chunk_parcel import pack_chunk, unpack_outputs
 from testbed.learning.placement.chunk_words import jobs_in_words, num_passes
-from testbed.learning.placement.parcel import is_vector, pack_chunk
+from testbed.learning.placement.flat import is_vector
 from testbed.learning.placement.shared_memory import Place, Pool
 from testbed.learning.placement.shared_tasks import SharedTasks
-from testbed.learning.placement.worker import ChunkMessage, VectorName, Worker, unpack_output, vector_at
+from testbed.learning.placement.worker import ChunkMessage, VectorName, Worker, vector_at
 
 __all__ = ["Crew"]
 
@@ -36,8 +38,7 @@ class _Ticket:
     number: int
     chunk: Chunk
     vectors: dict[int, npt.NDArray[Any]] = field(default_factory=dict)
-    words: Place | None = None
-    rows: list[list[Place]] = field(default_factory=list)
+    places: dict[Place, None] = field(default_factory=dict)
     answer: list[Output] | Exception | None = None
     abandoned: bool = False
 
@@ -110,11 +111,12 @@ class Crew:
     def _give(self, ticket: _Ticket, worker: Worker) -> None:
         self._tasks.introduce(ticket.chunk, worker)
         words = pack_chunk(ticket.chunk, self._tasks.number, lambda vector: self._vector_name(ticket, vector))
-        ticket.rows = [[self._pool.take(size) for size in _row_sizes(job)] for job in ticket.chunk.jobs]
-        ticket.words = self._pool.store(pickle.dumps((words, ticket.rows)))
+        rows = [[self._pool.take(size) for size in _row_sizes(job)] for job in ticket.chunk.jobs]
+        place = self._pool.store(pickle.dumps((words, rows)))
+        ticket.places = dict.fromkeys([place, *chain(*rows)])
         self._in_hand[ticket.number] = ticket
         worker.tickets.append(ticket.number)
-        worker.send(ChunkMessage(ticket.number, ticket.words))
+        worker.send(ChunkMessage(ticket.number, place))
 
     def _vector_name(self, ticket: _Ticket, vector: npt.NDArray[Any]) -> VectorName:
         """Return the name of a vector, written into the memory unless it lies there already."""
@@ -138,26 +140,22 @@ class Crew:
         for pipe in wait(list(pipes)):
             assert isinstance(pipe, Connection)
             try:
-                number, answer = pipe.recv()
+                number, failed, words = pipe.recv()
             except (EOFError, ConnectionError):
                 self._bury(pipes[pipe])
                 continue
             pipes[pipe].tickets.remove(number)
-            self._answered(self._in_hand.pop(number), answer)
+            ticket = self._in_hand.pop(number)
+            ticket.answer = pickle.loads(words) if failed else self._outputs(ticket, words)
+            self._settle(ticket)
 
-    def _answered(self, ticket: _Ticket, answer: list[bytes] | bytes) -> None:
-        if isinstance(answer, bytes):
-            ticket.answer = pickle.loads(answer)
-        else:
-            ticket.answer = [unpack_output(words, lambda name: self._kept(ticket, name)) for words in answer]
-        self._settle(ticket)
+    def _outputs(self, ticket: _Ticket, words: bytes) -> list[Output]:
+        return unpack_outputs(words, lambda name: self._kept(ticket, name))
 
     def _kept(self, ticket: _Ticket, name: VectorName) -> npt.NDArray[Any]:
         """Return the array of a row, which is free again when nobody has the array any more."""
         array = vector_at(self._pool, name)
-        for rows in ticket.rows:
-            if name.place in rows:
-                rows.remove(name.place)
+        del ticket.places[name.place]
         weakref.finalize(array, self._pool.give_back, name.place).atexit = False
         return array
 
@@ -177,10 +175,9 @@ class Crew:
 
     def _release(self, ticket: _Ticket) -> None:
         """Give back the memory that a worker needed for a chunk."""
-        for place in [ticket.words, *(place for rows in ticket.rows for place in rows)]:
-            if place is not None:
-                self._pool.give_back(place)
-        ticket.words, ticket.rows = None, []
+        for place in ticket.places:
+            self._pool.give_back(place)
+        ticket.places = {}
 
     def _abandon(self, tickets: Sequence[_Ticket]) -> None:
         """Do not compute what nobody waits for any more; what is in hand is thrown away when it comes."""

@@ -16,14 +16,17 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from pydantic import PositiveInt, PrivateAttr
 
 from testbed.errors import RequestError, RunFailure
 from testbed.learning.chunk_key import machine
+from testbed.learning.device import device_name
 from testbed.learning.kernels.protocol import Chunk, Output
 from testbed.learning.placement.arithmetic import Arithmetic
+from testbed.learning.placement.chunk_parcel import pack_chunk
 from testbed.learning.placement.chunk_words import jobs_in_words, num_passes
-from testbed.learning.placement.parcel import pack_chunk, pack_task, place_buffers
+from testbed.learning.placement.parcel import pack_task, place_buffers
 from testbed.learning.placement.ray_task import compute
 from testbed.learning.task import LearningTask
 from testbed.settings import Part
@@ -105,6 +108,8 @@ class _Cluster:
         num_nodes = len([node for node in ray.nodes() if node["Alive"]])
         self.description = f"on {num_cores} cores of {num_nodes} nodes of the Ray cluster at {address!r}"
         self._compute = ray.remote(compute).options(num_cpus=num_threads)
+        self._gpus_a_slot = min(1.0, ray.cluster_resources().get("GPU", 0) / slots)
+        self._address = address
         self._tasks: weakref.WeakKeyDictionary[LearningTask, tuple[str, Any]] = weakref.WeakKeyDictionary()
 
     def run(self, chunks: Sequence[Chunk]) -> Iterator[list[Output]]:
@@ -141,8 +146,17 @@ class _Cluster:
             return list(named).index(id(vector))
 
         words = pack_chunk(chunk, task_name, vector_name)
-        around = (self._arithmetic, self._machine)
-        return self._compute.remote(words, around, list(tasks), *tasks.values(), *named.values())
+        device = chunk.family.task.device
+        around = (self._arithmetic, self._machine | {"device": device_name(device)}, device)
+        return self._compute_on(device).remote(words, around, list(tasks), *tasks.values(), *named.values())
+
+    def _compute_on(self, device: torch.device) -> Any:
+        """Return Ray's function; a worker sees a GPU only if it asks for a share of one."""
+        if device.type == "cpu":
+            return self._compute
+        if not self._gpus_a_slot:
+            raise RequestError(f"run.device = {device.type!r}: the Ray cluster at {self._address!r} has no GPU")
+        return self._compute.options(num_gpus=self._gpus_a_slot)
 
     def _answer(self, reference: Any, chunk: Chunk) -> list[Output]:
         try:

@@ -1,4 +1,4 @@
-"""Tasks and chunks as bytes for another process: what is large stays beside them and is not copied into them.
+"""Tasks as bytes for another process: what is large stays beside them and is not copied into them.
 
 Pickled by value where a name would not be found elsewhere (classes of a notebook or a script, functions inside
 functions), so that a user's own model needs no module of its own.
@@ -7,7 +7,6 @@ functions), so that a user's own model needs no module of its own.
 import io
 import pickle
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import cloudpickle
@@ -16,26 +15,24 @@ import numpy.typing as npt
 import torch
 
 from testbed.errors import RequestError
-from testbed.learning.kernels.protocol import Chunk
 from testbed.learning.placement.shared_memory import ALIGNMENT
 from testbed.learning.task import LearningTask
 
-__all__ = ["is_vector", "pack_chunk", "pack_task", "place_buffers", "unpack_chunk", "unpack_task"]
-
-_Vector = npt.NDArray[Any]
+__all__ = ["pack_task", "place_buffers", "unpack_task"]
 
 # Of a task: what nobody changes and everybody may look at in one place.
 _DATA: Final = ("train_inputs", "train_labels", "test_inputs", "test_labels")
 # Of a task: working memory that is made when it is needed.
 _MADE_ANEW: Final = {"descent"}
-_VECTOR_BYTES: Final = 2048  # arrays from this size on are worth an entry of their own
 
 
 class _Memory:
-    """The bytes behind tensors: one object for all tensors that share them."""
+    """The bytes behind tensors, and where they lie: one object for all tensors that share them."""
 
-    def __init__(self, storage: torch.UntypedStorage, shared: bool) -> None:
-        self.content = torch.empty(0, dtype=torch.uint8).set_(storage).numpy()
+    def __init__(self, tensor: torch.Tensor, shared: bool) -> None:
+        storage = tensor.untyped_storage()
+        self.content = torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage).cpu().numpy()
+        self.device = tensor.device
         self.shared = shared
 
 
@@ -48,23 +45,30 @@ class _TaskPickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         self._memories: dict[int, _Memory] = {}
 
     def reducer_override(self, value: Any) -> Any:
-        if type(value) is torch.Tensor and value.device.type == "cpu" and value.layout == torch.strided:
-            storage = value.untyped_storage()
-            address = storage.data_ptr()
-            memory = self._memories.get(address) or _Memory(storage, self._shared)
+        if type(value) is torch.Tensor and value.layout == torch.strided:
+            address = value.untyped_storage().data_ptr()
+            memory = self._memories.get(address) or _Memory(value, self._shared)
             if address:  # an empty one has none
                 self._memories[address] = memory
             form = (value.dtype, value.storage_offset(), tuple(value.shape), value.stride(), value.requires_grad)
             return _tensor, (memory, *form)
         if type(value) is _Memory:
-            return (torch.from_numpy if value.shared else torch.tensor), (value.content,)
+            return (_shared if value.shared else _own), (value.content, value.device)
         return super().reducer_override(value)
+
+
+def _shared(content: npt.NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(content).to(device)
+
+
+def _own(content: npt.NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    return torch.tensor(content, device=device)
 
 
 def _tensor(
     memory: torch.Tensor, dtype: torch.dtype, offset: int, shape: Any, stride: Any, requires_grad: bool
 ) -> torch.Tensor:
-    found = torch.empty(0, dtype=dtype).set_(memory.untyped_storage(), offset, shape, stride)
+    found = torch.empty(0, dtype=dtype, device=memory.device).set_(memory.untyped_storage(), offset, shape, stride)
     return found.requires_grad_(requires_grad)
 
 
@@ -132,67 +136,3 @@ def place_buffers(
     for array, start in zip(arrays, offsets, strict=True):
         content[start : start + array.nbytes] = array
     return content, offsets
-
-
-def is_vector(value: Any) -> bool:
-    """Return whether a value is a large array of reals that nobody changes: a state."""
-    is_constant = type(value) is np.ndarray and not value.flags.writeable
-    return is_constant and value.dtype.kind == "f" and value.nbytes >= _VECTOR_BYTES
-
-
-@lru_cache(maxsize=1024)
-def _remembered(named: tuple[bytes, str, tuple[int, ...]]) -> _Vector:
-    """Return the same array for the same content: evaluations keep what they made of such arrays."""
-    content, dtype, shape = named
-    return np.frombuffer(content, dtype).reshape(shape)
-
-
-class _ChunkPickler(cloudpickle.CloudPickler):  # type: ignore[misc]
-    def __init__(
-        self, file: io.BytesIO, task_name: Callable[[LearningTask], Any], vector_name: Callable[[_Vector], Any]
-    ) -> None:
-        super().__init__(file, protocol=5)
-        self._task_name = task_name
-        self._vector_name = vector_name
-
-    def persistent_id(self, value: Any) -> Any:
-        if isinstance(value, LearningTask):
-            return "task", self._task_name(value)
-        if is_vector(value):
-            return "vector", self._vector_name(value)
-        if type(value) is np.ndarray and not value.flags.writeable and value.dtype.kind == "i":
-            return "indices", (value.tobytes(), value.dtype.str, value.shape)
-        return None
-
-
-class _ChunkUnpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, task: Callable[[Any], LearningTask], vector: Callable[[Any], _Vector]) -> None:
-        super().__init__(file)
-        self._found: dict[str, Callable[[Any], Any]] = {"task": task, "vector": vector, "indices": _remembered}
-
-    def persistent_load(self, name: Any) -> Any:
-        kind, rest = name
-        return self._found[kind](rest)
-
-
-def pack_chunk(chunk: Chunk, task_name: Callable[[LearningTask], Any], vector_name: Callable[[_Vector], Any]) -> bytes:
-    """Return a chunk as bytes in which its tasks and vectors are only named.
-
-    Raises
-    ------
-    RequestError : something of a job or of the kernel cannot be written.
-    """
-    file = io.BytesIO()
-    try:
-        _ChunkPickler(file, task_name, vector_name).dump(chunk)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise RequestError(
-            f'{chunk.family.name} cannot be sent to another process: {error}; use the placement "inline"'
-        ) from error
-    return file.getvalue()
-
-
-def unpack_chunk(words: bytes, task: Callable[[Any], LearningTask], vector: Callable[[Any], _Vector]) -> Chunk:
-    """Return the chunk that `pack_chunk` wrote; `task` and `vector` return what a name names."""
-    chunk: Chunk = _ChunkUnpickler(io.BytesIO(words), task, vector).load()
-    return chunk

@@ -10,10 +10,12 @@ import torch
 
 from testbed.errors import RequestError
 from testbed.learning.chunk_key import machine
+from testbed.learning.device import device_name
 from testbed.learning.kernels.protocol import Output
 from testbed.learning.placement.arithmetic import Arithmetic
+from testbed.learning.placement.chunk_parcel import unpack_chunk
 from testbed.learning.placement.errors_of_workers import sendable
-from testbed.learning.placement.parcel import unpack_chunk, unpack_task
+from testbed.learning.placement.parcel import unpack_task
 from testbed.learning.placement.shared_memory import ALIGNMENT
 from testbed.learning.task import LearningTask
 
@@ -25,21 +27,21 @@ _tasks: OrderedDict[str, LearningTask] = OrderedDict()
 
 
 def compute(
-    words: bytes, around: tuple[Arithmetic, dict[str, Any]], keys: list[str], *parts: Any
+    words: bytes, around: tuple[Arithmetic, dict[str, Any], torch.device], keys: list[str], *parts: Any
 ) -> tuple[list[Output] | None, Exception | None]:
     """Return the outputs of a chunk, or the error that it ended with.
 
     Parameters
     ----------
     words : what `pack_chunk` returned.
-    around : how the run's own process computes.
+    around : how the run's own process computes: its settings, what it is, and the device.
     keys : the names of the chunk's tasks.
     parts : these tasks, packed, and then the vectors that the chunk names by their number.
     """
-    arithmetic, expected = around
+    arithmetic, expected, device = around
     try:
         arithmetic.enter()
-        _check_machine(expected)
+        _check_machine(expected, device)
         for key, packed in zip(keys, parts, strict=False):
             _remember(key, packed)
         vectors = parts[len(keys) :]
@@ -49,8 +51,8 @@ def compute(
         return None, sendable(error)
 
 
-def _check_machine(expected: dict[str, Any]) -> None:
-    found = machine()
+def _check_machine(expected: dict[str, Any], device: torch.device) -> None:
+    found = machine() | {"device": device_name(device)}
     differing = [
         f"{name} {found[name]!r} instead of {expected[name]!r}" for name in expected if found[name] != expected[name]
     ]

@@ -9,8 +9,7 @@ import mmap
 import os
 import tempfile
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +21,7 @@ _SEGMENT_BYTES: Final = 2**26
 _MOST_SLOTS: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where something lies: so many bytes from `start` of a segment of the file, itself so long [byte]."""
 
     segment: int

@@ -6,30 +6,29 @@ short messages, and the file of the shared memory in which everything large lies
 cannot outlive the run.
 
     to the worker      Arithmetic, then TaskMessage, ForgetMessage and ChunkMessage in any order
-    from the worker    (ticket, outputs) or (ticket, error), in the order of the chunks
+    from the worker    (ticket, whether it failed, outputs or error in bytes), in the order of the chunks
 """
 
-import io
 import json
 import os
 import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy.typing as npt
 
-from testbed.learning.kernels.protocol import Chunk, Output
+from testbed.learning.kernels.protocol import Chunk
 from testbed.learning.placement.arithmetic import Arithmetic
+from testbed.learning.placement.chunk_parcel import pack_outputs, unpack_chunk
 from testbed.learning.placement.errors_of_workers import sendable
 from testbed.learning.placement.last_words import last_words
-from testbed.learning.placement.parcel import is_vector, unpack_chunk, unpack_task
+from testbed.learning.placement.parcel import unpack_task
 from testbed.learning.placement.shared_memory import Place, View
 from testbed.learning.task import LearningTask
 
@@ -40,7 +39,6 @@ __all__ = [
     "VectorName",
     "Worker",
     "serve",
-    "unpack_output",
     "vector_at",
 ]
 
@@ -51,8 +49,7 @@ _PROGRAM: Final = (
 _PATIENCE_S: Final = 5.0  # of wall-clock time, for a process that was told to end
 
 
-@dataclass(frozen=True)
-class VectorName:
+class VectorName(NamedTuple):
     """A large array in the shared memory."""
 
     place: Place
@@ -146,7 +143,7 @@ def serve(pipe_descriptor: int, memory: int) -> None:
         while True:
             message = pipe.recv()
             if isinstance(message, ChunkMessage):
-                pipe.send((message.ticket, desk.answer(message)))
+                pipe.send((message.ticket, *desk.answer(message)))
             else:
                 desk.note(message)
     except (EOFError, ConnectionError):
@@ -172,15 +169,23 @@ class _Desk:
         except Exception as error:  # noqa: BLE001 - whatever a user's class raises
             self._tasks[message.number] = error
 
-    def answer(self, message: ChunkMessage) -> list[bytes] | bytes:
-        """Return the outputs of a chunk, or the error that it ended with, as bytes."""
+    def answer(self, message: ChunkMessage) -> tuple[bool, bytes]:
+        """Return whether a chunk failed, and its outputs or the error that it ended with, as bytes."""
         try:
             words, rows = pickle.loads(self._view.bytes_at(message.words))
             chunk: Chunk = unpack_chunk(words, self._task, self._vector)
-            outputs = zip(chunk.compute(), rows, strict=True)
-            return [pack_output(output, self._view, places) for output, places in outputs]
+            return False, pack_outputs(chunk.compute(), lambda position, vector: self._put(vector, rows[position]))
         except Exception as error:  # noqa: BLE001 - it is raised where the output is read
-            return pickle.dumps(sendable(error))
+            return True, pickle.dumps(sendable(error))
+
+    def _put(self, vector: npt.NDArray[Any], places: list[Place]) -> VectorName | None:
+        """Write a vector into the first place of a job in which it fits; None: there is no such place."""
+        place = next((place for place in places if place.num_bytes >= vector.nbytes), None)
+        if place is None:
+            return None
+        places.remove(place)
+        self._view.write(place, vector)
+        return VectorName.of(vector, place)
 
     def _task(self, number: int) -> LearningTask:
         found = self._tasks[number]
@@ -197,41 +202,3 @@ def vector_at(view: View, name: VectorName) -> npt.NDArray[Any]:
     array = view.array(name.place, name.dtype, name.shape)
     array.setflags(write=False)
     return array
-
-
-class _OutputPickler(pickle.Pickler):
-    """Writes vectors into places that were reserved for them, the first in which they fit."""
-
-    def __init__(self, file: io.BytesIO, view: View, places: list[Place]) -> None:
-        super().__init__(file, protocol=5)
-        self._view = view
-        self._places = places
-
-    def persistent_id(self, value: Any) -> VectorName | None:
-        if not is_vector(value):
-            return None
-        place = next((place for place in self._places if place.num_bytes >= value.nbytes), None)
-        if place is None:
-            return None
-        self._places.remove(place)
-        self._view.write(place, value)
-        return VectorName.of(value, place)
-
-
-class _OutputUnpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, vector: Callable[[VectorName], npt.NDArray[Any]]) -> None:
-        super().__init__(file)
-        self.persistent_load = vector  # type: ignore[method-assign]
-
-
-def pack_output(output: Output, view: View, places: Sequence[Place]) -> bytes:
-    """Return an output as bytes; its vectors are written into `places`, as far as they fit."""
-    file = io.BytesIO()
-    _OutputPickler(file, view, list(places)).dump(output)
-    return file.getvalue()
-
-
-def unpack_output(words: bytes, vector: Callable[[VectorName], npt.NDArray[Any]]) -> Output:
-    """Return the output that `pack_output` wrote; `vector` returns what a name names."""
-    output: Output = _OutputUnpickler(io.BytesIO(words), vector).load()
-    return output

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from small import small_regions, small_scenario
+from small_split import small_split
 from torch import nn
 from typer.testing import CliRunner
 
@@ -33,6 +34,7 @@ WORLDS = {
     "federation": lambda: small_scenario(run__kernel="serial", algorithm__kind="fedavg"),
     "regions": lambda: small_regions(algorithm__kind="diloco"),
     "graphs": graphs,
+    "split": small_split,
 }
 
 

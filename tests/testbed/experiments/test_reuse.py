@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from small import small_scenario
+from small_split import small_split
 
 from testbed.errors import RequestError
 from testbed.experiments.estimate import estimate
@@ -47,6 +48,15 @@ def test_a_run_has_the_same_bytes_without_with_an_empty_and_with_a_full_store(
     assert [result.meta["store"]["num_chunks"] for result in results[1:]] == [num_chunks] * 2
     assert [result.meta["store"]["num_reused"] for result in results[1:]] == [0, num_chunks]
     assert [result.meta["store"]["num_stored"] for result in results[1:]] == [num_chunks, 0]
+
+
+def test_clusters_of_split_learning_are_replayed_too(tmp_path: Path) -> None:
+    plain = small_split(run__horizon_s=4, run__evaluation_interval_s=2)
+    results = [plain.run(0), *(stored(plain, tmp_path / "store").run(0) for _ in range(2))]
+    without, empty, full = (files(result, tmp_path / str(number)) for number, result in enumerate(results))
+    assert without == empty == full
+    num_chunks = results[0].tables["chunk"].num_rows
+    assert [result.meta["store"]["num_reused"] for result in results[1:]] == [0, num_chunks]
 
 
 def test_another_seed_or_learning_rate_reuses_nothing(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
+from testbed.learning.device import CPU
 from testbed.learning.job_luck import make_training_job
 from testbed.learning.kernels.protocol import TrainingJob
 from testbed.learning.minibatches import BatchPlan
@@ -39,12 +41,13 @@ def make_task() -> Callable[..., LearningTask]:
         num_classes: int = 10,
         batch_width: int = 64,
         local: Sequence[str] = (),
+        device: torch.device = CPU,
         **optimizer: Any,
     ) -> LearningTask:
         settings = OptimizerSettings(**{"learning_rate": 0.1, **optimizer})
         with seeded(3):
             model = build()
-        return LearningTask(model, blobs(shape, num_classes), settings, batch_width, local)
+        return LearningTask(model, blobs(shape, num_classes), settings, batch_width, local, device=device)
 
     return make
 
@@ -53,13 +56,15 @@ def make_task() -> Callable[..., LearningTask]:
 def make_jobs() -> Callable[..., list[TrainingJob]]:
     """Return jobs of clients with different bases, shards and numbers of steps."""
 
-    def make(task: LearningTask, plans: list[BatchPlan], shard_sizes: list[int]) -> list[TrainingJob]:
+    def make(
+        task: LearningTask, plans: list[BatchPlan], shard_sizes: list[int], learning_rate: float | None = None
+    ) -> list[TrainingJob]:
         jobs = []
         for client, (plan, size) in enumerate(zip(plans, shard_sizes, strict=True)):
             rng = np.random.default_rng(client)
             base = task.initial_state() + rng.normal(0.0, 0.05, task.layout.size).astype(np.float32)
             shard = np.sort(rng.choice(NUM_SAMPLES, size, replace=False))
-            jobs.append(make_training_job(task, client, 0, 0, base, shard, plan, root_seed=5))
+            jobs.append(make_training_job(task, client, 0, 0, base, shard, plan, 5, learning_rate=learning_rate))
         return jobs
 
     return make

@@ -49,12 +49,12 @@ def auto_placement(flop: float, num_workers: int | None = None) -> AutoPlacement
 
 
 def test_auto_starts_workers_when_what_was_computed_here_would_have_paid_for_them(chunks: list[Chunk]) -> None:
-    placement = auto_placement(flop=4e9)
-    for expected in ([], [], [], [3], [3, 3]):  # three chunks of 4 GFLOP: past 30 GFLOP after the third time
+    placement = auto_placement(flop=12e9)
+    for expected in ([], [], [], [3], [3, 3]):  # three chunks of 12 GFLOP: past 92 GFLOP after the third time
         assert len(list(placement.run(chunks))) == 3
         assert ran_elsewhere == expected
         assert ("elsewhere" in placement.reason) == bool(expected)
-    assert "3e+10 FLOP" in placement.reason
+    assert "9.2e+10 FLOP" in placement.reason
 
 
 def test_auto_stays_here_and_says_why(chunks: list[Chunk], monkeypatch: pytest.MonkeyPatch) -> None:

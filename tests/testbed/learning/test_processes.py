@@ -16,8 +16,9 @@ import pytest
 import torch
 from torch import nn
 
+from channels.codecs import Int8Codec
 from testbed.errors import RequestError, RunFailure
-from testbed.learning.kernels.protocol import Chunk, EvaluationJob, Job, Output, TrainingJob, form_chunks
+from testbed.learning.kernels.protocol import Chunk, EvaluationJob, Job, JointJob, Output, TrainingJob, form_chunks
 from testbed.learning.kernels.serial import SerialKernel
 from testbed.learning.minibatches import BatchPlan
 from testbed.learning.placement.processes import ProcessesPlacement
@@ -95,6 +96,27 @@ def test_outputs_are_those_of_this_process_whatever_is_read_beside_or_before(
     first.close()  # type: ignore[attr-defined]
     assert [bytes_of(outputs) for outputs in second] == expected[-2::-1]
     assert [bytes_of(outputs) for outputs in workers.run(chunks)] == expected
+
+
+@pytest.mark.parametrize("top", ["shared", "sequential", "copies"])
+def test_joint_jobs_of_clusters_have_the_outputs_of_this_process(
+    top: Any, workers: ProcessesPlacement, make_task: Any
+) -> None:
+    task = make_task(lambda: nn.Sequential(nn.Linear(13, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 10)), batch_width=8)
+    even, rng = np.full(2, 0.5), np.random.default_rng(3)
+    clusters: list[Job] = [
+        JointJob(
+            task=task, cut=1, clients=(2 * k, 2 * k + 1), index=0, base_version=0, parameters=task.initial_state(),
+            samples=rng.integers(0, 400, (3, 2, 8)), counts=np.array([8, 6]), learning_rate=0.1, top=top,
+            top_weights=even, mean_weights=even, codec=Int8Codec(),
+            orders=np.array([[0, 1], [1, 0], [0, 1]]) if top == "sequential" else None,
+            mixing=np.full((3, 2), 0.3) if top == "shared" else None, local_weights=(0.5, 0.5),
+        )
+        for k in range(3)
+    ]  # fmt: skip
+    expected = [bytes_of(chunk.compute()) for chunk in chunks_of(clusters)]
+    assert len(set(map(tuple, expected))) == 3
+    assert [bytes_of(outputs) for outputs in workers.run(chunks_of(clusters))] == expected
 
 
 def test_what_a_job_returned_stays_as_it_is_and_starts_the_next_job_without_a_copy(
