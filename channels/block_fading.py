@@ -5,7 +5,7 @@ is a function of (link, direction, block), so every algorithm meets the same fad
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from functools import cached_property, partial
 
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.fading import BlockStream, ComplexArray, Fading, TiledFading
-from channels.path_loss import PathLoss, Streams
-from testbed.streams import Purpose
+from channels.path_loss import PathLoss
+from testbed.streams import Luck, Purpose
 from testbed.tiles import Tiles
 
 __all__ = ["BlockFading", "Direction", "coherence_block"]
@@ -66,7 +66,7 @@ class BlockFading:
         coherence_time_s: float,
         num_devices: int,
         direction: Direction,
-        streams: Streams,
+        streams: Luck,
         antenna: int = 0,
     ) -> None:
         self.coherence_time_s = coherence_time_s
@@ -79,14 +79,17 @@ class BlockFading:
 
         tiled = fading if isinstance(fading, TiledFading) else None
 
-        def tile_of(column: int, row: int) -> ComplexArray:
+        def tiles_of(columns: Sequence[int], row: int) -> Iterator[ComplexArray]:
             assert tiled is not None
-            return tiled.tile(row, lambda r: streams(Purpose.TILE, Purpose.FADING, column, r, direction, antenna))
+            rows = range(row, row + tiled.num_tile_rows)
+            addresses = [(Purpose.FADING, column, r, direction, antenna) for column in columns for r in rows]
+            rngs = streams.each(Purpose.TILE, addresses)
+            return (tiled.tile(rngs) for _ in columns)
 
         self._fades: Tiles[np.complex128] = Tiles(
             num_devices,
             lambda block, num_links: fading.coefficients(block, num_links, block_stream),
-            None if tiled is None else tile_of,
+            None if tiled is None else tiles_of,
         )
 
     @cached_property
@@ -122,6 +125,6 @@ class BlockFading:
         return min(self.power_gain(device, block) for device in devices)
 
 
-def _stream_of_block(streams: Streams, address: tuple[int, ...], block: int) -> np.random.Generator:
+def _stream_of_block(streams: Luck, address: tuple[int, ...], block: int) -> np.random.Generator:
     direction, *antenna = address
     return streams(Purpose.FADING, direction, block, *antenna)

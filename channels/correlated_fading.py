@@ -10,7 +10,7 @@ can be asked for first. Only finitely many weights differ from zero: R is cut of
 target is stated here and tested.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Annotated, Final
 from weakref import WeakKeyDictionary
@@ -23,7 +23,7 @@ from scipy.special import j0
 from channels.fading import BlockStream, ComplexArray, RayleighFading, RicianFading
 from testbed.errors import RequestError
 from testbed.settings import Part, component
-from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, TileStream
+from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES
 
 __all__ = ["CorrelatedFading", "autocorrelation", "exponential_weights", "jakes_weights"]
 
@@ -126,12 +126,16 @@ class CorrelatedFading(Part):
             fades += weight * (draw(newest - j) - mean)
         return fades + mean
 
-    def tile(self, row: int, stream: TileStream) -> ComplexArray:
+    @property
+    def num_tile_rows(self) -> int:
+        """So many that the weights reach from the last block of the first into the last."""
+        return 1 + (TILE_BLOCKS + len(self.weights) - 2) // TILE_BLOCKS
+
+    def tile(self, rngs: Iterator[np.random.Generator]) -> ComplexArray:
         """Return the coefficients of a tile's links in the blocks of a row; see `TiledFading`."""
         weights, mean = self.weights, self.of.line_of_sight
         # As above: block k takes in the innovations at the addresses k to k + len(weights) - 1, newest first.
-        num_rows = 1 + (TILE_BLOCKS + len(weights) - 2) // TILE_BLOCKS
-        innovations = np.concatenate([self.of.tile(row + later, stream) for later in range(num_rows)]) - mean
+        innovations = np.concatenate([self.of.tile(rngs) for _ in range(self.num_tile_rows)]) - mean
         fades = np.full((TILE_BLOCKS, TILE_ENTITIES), mean, dtype=np.complex128)
         for j, weight in enumerate(weights.tolist()):
             newest = len(weights) - 1 - j

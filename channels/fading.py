@@ -6,7 +6,7 @@ block's own stream. It is prefix-stable, so a further link changes no other. Law
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -15,7 +15,7 @@ from pydantic import Field
 from scipy.special import gammaincinv
 
 from testbed.settings import Decibels, Part
-from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, TileStream
+from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES
 from testbed.units import db_to_linear
 
 __all__ = [
@@ -46,10 +46,15 @@ class Fading(Protocol):
 class TiledFading(Protocol):
     """A law that draws a few links without all the others: what a large population needs (`testbed.tiles`)."""
 
-    def tile(self, row: int, stream: TileStream) -> ComplexArray:
+    @property
+    def num_tile_rows(self) -> int:
+        """Of how many rows a tile takes the luck: of its own and of those after it."""
+        ...
+
+    def tile(self, rngs: Iterator[np.random.Generator]) -> ComplexArray:
         """Return the coefficients of a tile's links in the blocks of a row, (TILE_BLOCKS, TILE_ENTITIES).
 
-        `stream(row)` is the generator of these links' tile in a row.
+        The next `num_tile_rows` of `rngs` are those of its rows; one is not used any more when the next is taken.
         """
         ...
 
@@ -61,10 +66,15 @@ class _MemorylessFading(Part, ABC):
     def coefficients(self, block: int, num_links: int, stream: BlockStream) -> ComplexArray:
         """Return the coefficients of a block, (num_links,) complex."""
 
-    def tile(self, row: int, stream: TileStream) -> ComplexArray:
+    @property
+    def num_tile_rows(self) -> int:
+        """One: that of the tile."""
+        return 1
+
+    def tile(self, rngs: Iterator[np.random.Generator]) -> ComplexArray:
         """Return the coefficients of a tile's links in the blocks of a row; see `TiledFading`."""
         shape = (TILE_BLOCKS, TILE_ENTITIES)
-        return self.coefficients(0, TILE_BLOCKS * TILE_ENTITIES, lambda _: stream(row)).reshape(shape)
+        return self.coefficients(0, TILE_BLOCKS * TILE_ENTITIES, lambda _: next(rngs)).reshape(shape)
 
 
 @runtime_checkable

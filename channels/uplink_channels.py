@@ -12,7 +12,7 @@ uploads are not affected.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -21,10 +21,9 @@ import numpy.typing as npt
 from channels.block_fading import BlockFading, Direction
 from channels.combining import combine
 from channels.fading import ComplexArray, LimitedFading
-from channels.path_loss import Streams
 from channels.uplink import UplinkSettings
 from testbed.index import Ids
-from testbed.streams import Purpose
+from testbed.streams import Luck, Purpose
 from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, Tiles
 
 __all__ = ["UplinkChannels", "received_per_gain"]
@@ -64,7 +63,7 @@ class UplinkChannels:
     RequestError : the law of fading cannot serve such a run.
     """
 
-    def __init__(self, uplink: UplinkSettings, num_devices: int, streams: Streams, horizon_s: float) -> None:
+    def __init__(self, uplink: UplinkSettings, num_devices: int, streams: Luck, horizon_s: float) -> None:
         self.uplink = uplink
         self.num_devices = num_devices
         self._streams = streams
@@ -79,11 +78,11 @@ class UplinkChannels:
     def _luck(self, purpose: Purpose, draw: Callable[[np.random.Generator, int], npt.NDArray[_T]]) -> Tiles[_T]:
         """Return what `draw` gives every device in every block, of a purpose's own streams."""
 
-        def tile_of(column: int, row: int) -> npt.NDArray[_T]:
-            rng = self._streams(Purpose.TILE, purpose, column, row)
-            return draw(rng, TILE_BLOCKS * TILE_ENTITIES).reshape(TILE_BLOCKS, TILE_ENTITIES)
+        def tiles_of(columns: Sequence[int], row: int) -> Iterator[npt.NDArray[_T]]:
+            for rng in self._streams.each(Purpose.TILE, [(purpose, column, row) for column in columns]):
+                yield draw(rng, TILE_BLOCKS * TILE_ENTITIES).reshape(TILE_BLOCKS, TILE_ENTITIES)
 
-        return Tiles(self.num_devices, lambda block, count: draw(self._streams(purpose, block), count), tile_of)
+        return Tiles(self.num_devices, lambda block, count: draw(self._streams(purpose, block), count), tiles_of)
 
     def _links(self, direction: Direction, antenna: int = 0) -> BlockFading:
         return BlockFading(

@@ -9,13 +9,12 @@ import math
 from collections.abc import Callable, Generator
 from typing import Any, Final, TypeAlias
 
-import numpy as np
 import simpy
 from simpy.events import EventPriority
 
 from testbed.errors import RunFailure
 from testbed.records import Recorder
-from testbed.streams import Purpose, stream
+from testbed.streams import Luck
 
 __all__ = ["DeadlockError", "Process", "Simulation"]
 
@@ -50,6 +49,7 @@ class Simulation:
         self.env = simpy.Environment()
         self.records = Recorder()
         self.root_seed = root_seed
+        self.stream = Luck(root_seed)  # purpose, *ids -> the generator at that address
         self.horizon_s = horizon_s
         self._finished = self.env.event()
         # Only those that go on: what a process returned may be a whole model, and is its reader's to keep.
@@ -65,10 +65,6 @@ class Simulation:
     def finished(self) -> bool:
         """Whether the run has been declared over."""
         return bool(self._finished.triggered)
-
-    def stream(self, purpose: Purpose, *ids: int) -> np.random.Generator:
-        """Return the run's generator at the address (purpose, *ids)."""
-        return stream(self.root_seed, purpose, *ids)
 
     def start(self, process: Process, name: str) -> simpy.Process:
         """Start a process under a name that a deadlock report can show."""

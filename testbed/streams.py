@@ -20,13 +20,16 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Purpose", "stream", "streams"]
+__all__ = ["Luck", "Purpose", "stream", "streams"]
 
 _Words: TypeAlias = npt.NDArray[np.uint32]
 
 # SeedSequence cuts numbers into 32-bit words and strings them together: a longer id would equal two ids.
 _WORD: Final = 2**32
 _POOL: Final = 2**128
+
+# Measured: one stream costs 11 us; many at once cost 85 us and less than 2 us each.
+_FEWEST_AT_ONCE: Final = 10
 
 
 class Purpose(IntEnum):
@@ -78,9 +81,9 @@ def stream(root_seed: int, purpose: Purpose, *ids: int) -> np.random.Generator:
 
 
 def streams(root_seed: int, purpose: Purpose, ids: Sequence[Sequence[int]]) -> Iterator[np.random.Generator]:
-    """Yield `stream(root_seed, purpose, *row)` for each row of `ids`, at a sixth of the cost.
+    """Yield `stream(root_seed, purpose, *row)` for each row of `ids`; where they are many, at a fourth of the cost.
 
-    It is one generator that is moved from address to address: draw all that is needed before asking for the next.
+    It may be one generator that is moved from address to address: draw all that is needed before asking for the next.
 
     Parameters
     ----------
@@ -95,7 +98,8 @@ def streams(root_seed: int, purpose: Purpose, ids: Sequence[Sequence[int]]) -> I
     >>> numbers[1] == stream(0, Purpose.TRAIN, 8, 0).random()
     True
     """
-    if len(ids) == 0:
+    if len(ids) < _FEWEST_AT_ONCE:
+        yield from (stream(root_seed, purpose, *row) for row in ids)
         return
     rows = np.array(ids, dtype=np.int64)
     if rows.size and not 0 <= rows.min() <= rows.max() < _WORD:
@@ -106,6 +110,26 @@ def streams(root_seed: int, purpose: Purpose, ids: Sequence[Sequence[int]]) -> I
         start["state"]["key"] = key
         generator.bit_generator.state = start
         yield generator
+
+
+class Luck:
+    """All streams of one root seed, for whoever draws and need not know the seed.
+
+    >>> luck = Luck(0)
+    >>> luck(Purpose.FADING, 7).random() == stream(0, Purpose.FADING, 7).random()
+    True
+    """
+
+    def __init__(self, root_seed: int) -> None:
+        self.root_seed = root_seed
+
+    def __call__(self, purpose: Purpose, *ids: int) -> np.random.Generator:
+        """Return the generator at (purpose, *ids); see `stream`."""
+        return stream(self.root_seed, purpose, *ids)
+
+    def each(self, purpose: Purpose, ids: Sequence[Sequence[int]]) -> Iterator[np.random.Generator]:
+        """Yield the generators at (purpose, *row) for each row of `ids`; see `streams`."""
+        return streams(self.root_seed, purpose, ids)
 
 
 @lru_cache(maxsize=16)

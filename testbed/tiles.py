@@ -11,13 +11,13 @@ A look at one entity costs one tile at most, whatever the population, and who lo
 once in 64. The number of entities is in no address and every part is prefix-stable: a further entity changes no other.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NUM_FIRST", "TILE_BLOCKS", "TILE_ENTITIES", "TileStream", "Tiles"]
+__all__ = ["NUM_FIRST", "TILE_BLOCKS", "TILE_ENTITIES", "Tiles"]
 
 # No run of up to so many entities has a tile. Measured: a generator costs 16 us, with a tile of complex normals it is
 # 30 us, with the vector of 1024 it is 43 us. A digital upload looks at some 70 blocks of one entity.
@@ -31,7 +31,6 @@ _KEPT_NUMBERS: Final = 1 << 18
 _FEWEST_KEPT_VECTORS: Final = 4
 
 T = TypeVar("T", bound=np.generic)
-TileStream: TypeAlias = Callable[[int], np.random.Generator]  # row -> the generator of the tile there, in one column
 
 
 class Tiles(Generic[T]):
@@ -41,20 +40,20 @@ class Tiles(Generic[T]):
     ----------
     num_entities : size of the population.
     vector_of : returns the values of the first entities in a block from (block, how many), prefix-stable.
-    tile_of : returns a tile from (column, row), (TILE_BLOCKS, TILE_ENTITIES); None: a law without tiles, whose vectors
-        are of everybody.
+    tiles_of : returns the tiles of some columns in a row from (columns, row), each (TILE_BLOCKS, TILE_ENTITIES);
+        None: a law without tiles, whose vectors are of everybody.
     """
 
     def __init__(
         self,
         num_entities: int,
         vector_of: Callable[[int, int], npt.NDArray[T]],
-        tile_of: Callable[[int, int], npt.NDArray[T]] | None,
+        tiles_of: Callable[[Sequence[int], int], Iterable[npt.NDArray[T]]] | None,
     ) -> None:
         self.num_entities = num_entities
-        self._num_first = num_entities if tile_of is None else min(num_entities, NUM_FIRST)
+        self._num_first = num_entities if tiles_of is None else min(num_entities, NUM_FIRST)
         self._vector_of = vector_of
-        self._tile_of = tile_of
+        self._tiles_of = tiles_of
         self._vectors: dict[int, npt.NDArray[T]] = {}
         self._tiles: dict[tuple[int, int], npt.NDArray[T]] = {}
 
@@ -72,7 +71,7 @@ class Tiles(Generic[T]):
         beyond = np.flatnonzero(entities >= self._num_first)
         columns, places = np.divmod(entities[beyond] - self._num_first, TILE_ENTITIES)
         present, which = np.unique(columns, return_inverse=True)
-        rows = np.stack([self._row(column, block) for column in present.tolist()])
+        rows = np.stack(self._rows(present.tolist(), block))
         values: npt.NDArray[T] = np.empty_like(rows, shape=len(entities))
         values[beyond] = rows[which, places]
         if len(beyond) < len(entities):
@@ -87,7 +86,7 @@ class Tiles(Generic[T]):
         if entity < self._num_first:
             return self._vector(block)[entity]  # type: ignore[no-any-return]
         column, place = divmod(entity - self._num_first, TILE_ENTITIES)
-        return self._row(column, block)[place]  # type: ignore[no-any-return]
+        return self._rows([column], block)[0][place]  # type: ignore[no-any-return]
 
     def _vector(self, block: int) -> npt.NDArray[T]:
         vector = self._vectors.get(block)
@@ -96,15 +95,17 @@ class Tiles(Generic[T]):
             _keep(self._vectors, block, vector, max(_FEWEST_KEPT_VECTORS, _KEPT_NUMBERS // self._num_first))
         return vector
 
-    def _row(self, column: int, block: int) -> npt.NDArray[T]:
-        address = column, block // TILE_BLOCKS
-        tile = self._tiles.get(address)
-        if tile is None:
-            assert self._tile_of is not None
-            tile = self._tile_of(*address)
-            _keep(self._tiles, address, tile, _NUM_KEPT_TILES)
-        row: npt.NDArray[T] = tile[block % TILE_BLOCKS]
-        return row
+    def _rows(self, columns: Sequence[int], block: int) -> list[npt.NDArray[T]]:
+        """Return what the tiles of some columns, each named once, have of a block, (TILE_ENTITIES,) each."""
+        row, place = divmod(block, TILE_BLOCKS)
+        found = {column: tile for column in columns if (tile := self._tiles.get((column, row))) is not None}
+        if len(found) < len(columns):
+            assert self._tiles_of is not None
+            missing = [column for column in columns if column not in found]
+            for column, tile in zip(missing, self._tiles_of(missing, row), strict=True):
+                found[column] = tile
+                _keep(self._tiles, (column, row), tile, _NUM_KEPT_TILES)
+        return [found[column][place] for column in columns]
 
 
 def _keep(kept: dict[Any, npt.NDArray[T]], address: object, drawn: npt.NDArray[T], most: int) -> None:

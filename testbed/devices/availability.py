@@ -19,8 +19,8 @@ from pydantic import Field, model_validator
 from testbed.devices.energy import Interval, clipped, duration_s, union
 from testbed.errors import RequestError, RunFailure
 from testbed.settings import Fraction, Part, PositiveSeconds, Seconds, Settings
-from testbed.streams import Purpose
-from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, Tiles, TileStream
+from testbed.streams import Luck, Purpose
+from testbed.tiles import TILE_BLOCKS, TILE_ENTITIES, Tiles
 
 __all__ = ["Absences", "AlwaysAvailable", "Availability", "BernoulliBlocks", "FaultSettings", "TiledAvailability"]
 
@@ -54,7 +54,7 @@ class Availability(Protocol):
 class TiledAvailability(Protocol):
     """A law that knows about a few devices without all the others: what a large population needs (`testbed.tiles`)."""
 
-    def tile(self, row: int, stream: TileStream) -> BoolArray:
+    def tile(self, rng: np.random.Generator) -> BoolArray:
         """Return who of a tile's devices is there in the blocks of a row, (TILE_BLOCKS, TILE_ENTITIES)."""
         ...
 
@@ -95,9 +95,9 @@ class BernoulliBlocks(Part):
         there: BoolArray = stream(block).random(num_devices) < self.probability
         return there
 
-    def tile(self, row: int, stream: TileStream) -> BoolArray:
+    def tile(self, rng: np.random.Generator) -> BoolArray:
         """Return who is there in the blocks of a row; see `TiledAvailability`."""
-        return self.present(0, TILE_BLOCKS * TILE_ENTITIES, lambda _: stream(row)).reshape(TILE_BLOCKS, TILE_ENTITIES)
+        return self.present(0, TILE_BLOCKS * TILE_ENTITIES, lambda _: rng).reshape(TILE_BLOCKS, TILE_ENTITIES)
 
     def absences(self, num_devices: int, until_s: float) -> dict[int, list[Interval]]:
         """Return none: blocks say it all."""
@@ -131,16 +131,16 @@ class Absences:
     availability : the law.
     faults : absences on top of it; they may overlap.
     num_devices : size of the population.
-    stream_fn : the run's streams; blocks are addressed by (AVAILABILITY, block).
+    luck : the run's; blocks are addressed by (AVAILABILITY, block).
     until_s : the end of the run, for a law that must know it [s].
 
     Raises
     ------
     RequestError : a fault of a device that does not exist, or a law that does not fit the run.
 
-    >>> from testbed.streams import stream
+    >>> from testbed.streams import Luck
     >>> fault = FaultSettings(device=1, start_s=10.0, end_s=20.0)
-    >>> absences = Absences(AlwaysAvailable(), [fault], 2, lambda *address: stream(0, *address))
+    >>> absences = Absences(AlwaysAvailable(), [fault], 2, Luck(0))
     >>> absences.is_available(1, 15.0), absences.next_change_s(1, 15.0), absences.next_change_s(0, 15.0)
     (False, 20.0, inf)
     """
@@ -150,26 +150,26 @@ class Absences:
         availability: Availability,
         faults: Iterable[FaultSettings],
         num_devices: int,
-        stream_fn: Callable[..., np.random.Generator],
+        luck: Luck,
         until_s: float = math.inf,
     ) -> None:
         self.num_devices = num_devices
         self._length_s = availability.block_length_s
 
         def stream(block: int) -> np.random.Generator:
-            return stream_fn(Purpose.AVAILABILITY, block)
+            return luck(Purpose.AVAILABILITY, block)
 
         # What never changes is drawn once, for everybody.
         tiled = availability if isinstance(availability, TiledAvailability) and math.isfinite(self._length_s) else None
 
-        def tile_of(column: int, row: int) -> BoolArray:
+        def tiles_of(columns: Sequence[int], row: int) -> Iterator[BoolArray]:
             assert tiled is not None
-            return tiled.tile(row, lambda r: stream_fn(Purpose.TILE, Purpose.AVAILABILITY, column, r))
+            return map(tiled.tile, luck.each(Purpose.TILE, [(Purpose.AVAILABILITY, column, row) for column in columns]))
 
         self._there: Tiles[np.bool_] = Tiles(
             num_devices,
             lambda block, count: availability.present(block, count, stream),
-            None if tiled is None else tile_of,
+            None if tiled is None else tiles_of,
         )
         intervals: dict[int, list[Interval]] = {}
         for fault in faults:

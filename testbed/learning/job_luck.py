@@ -10,6 +10,7 @@ that costs a third.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -76,9 +77,9 @@ def draw_luck_ahead(
     by_size: dict[int, list[tuple[int, int]]] = {}
     for address, shard in shards.items():
         by_size.setdefault(len(shard), []).append(address)
+    rngs = streams(root_seed, Purpose.TRAIN, list(chain.from_iterable(by_size.values())))
     for addresses in by_size.values():
-        rngs = streams(root_seed, Purpose.TRAIN, addresses)
-        drawn = draw_luck(rngs, [shards[address] for address in addresses], plan, batch_width)
+        drawn = draw_luck(islice(rngs, len(addresses)), [shards[address] for address in addresses], plan, batch_width)
         luck.update(zip(addresses, drawn, strict=True))
     return luck
 

@@ -5,11 +5,9 @@ from hypothesis import strategies as st
 from channels.block_fading import BlockFading, Direction, coherence_block
 from channels.fading import Fading, RayleighFading, StaticFading
 from channels.path_loss import PowerLawPathLoss, UnitPathLoss
-from testbed.streams import Purpose, stream
+from testbed.streams import Luck
 
-
-def streams(purpose: Purpose, *ids: int) -> np.random.Generator:
-    return stream(1, purpose, *ids)
+streams = Luck(1)
 
 
 def links(num_devices: int = 4, direction: Direction = Direction.UPLINK, fading: Fading | None = None) -> BlockFading:

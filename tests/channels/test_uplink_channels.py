@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from noted_luck import NotedLuck
 from one_cell import NUM_ENTRIES, UPLINK, World, signals_of
 
 from channels.fading import RayleighFading, StaticFading
@@ -12,13 +13,12 @@ from channels.noise import TotalNoise
 from channels.path_loss import PowerLawPathLoss
 from channels.uplink import UplinkSettings
 from channels.uplink_channels import UplinkChannels, received_per_gain
-from testbed.streams import Purpose, stream
+from testbed.streams import Luck, Purpose
 
 MANY = 20_000
 
 
-def streams(purpose: Purpose, *ids: int) -> np.random.Generator:
-    return stream(9, purpose, *ids)
+streams = Luck(9)
 
 
 def channels_of(num_devices: int, **changes: Any) -> UplinkChannels:
@@ -45,17 +45,12 @@ def test_with_a_true_belief_a_phase_error_multiplies_by_its_cosine(truth: comple
 
 
 def test_perfect_knowledge_is_the_amplitude_of_the_channel_and_draws_nothing_more() -> None:
-    drawn: list[Purpose] = []
-
-    def listening(purpose: Purpose, *ids: int) -> np.random.Generator:
-        drawn.append(purpose)
-        return streams(purpose, *ids)
-
-    channels = UplinkChannels(UplinkSettings(**UPLINK), 5, listening, math.inf)
+    luck = NotedLuck(9)
+    channels = UplinkChannels(UplinkSettings(**UPLINK), 5, luck, math.inf)
     truth = channels.truth([0, 3], 2)
     assert channels.per_gain([0, 3], 2).tobytes() == np.abs(truth).tobytes()
     assert channels.belief([0, 3], 2).tobytes() == truth.tobytes()
-    assert set(drawn) == {Purpose.FADING}
+    assert {purpose for purpose, *_ in luck.asked} == {Purpose.FADING}
 
 
 @pytest.mark.parametrize("variance", [0.001, 0.01])

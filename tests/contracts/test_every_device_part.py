@@ -1,7 +1,6 @@
 """The contracts of every device profile, every law of slowdown and every law of availability."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,15 +13,11 @@ from hypothesis import strategies as st
 from testbed.devices.availability import Absences, Availability, FaultSettings
 from testbed.devices.profiles import DeviceProfile
 from testbed.devices.slowdown import Slowdown
-from testbed.streams import Purpose, stream
+from testbed.streams import Luck, Purpose, stream
 
 MANY = settings(max_examples=25, deadline=None)
 NUM_DEVICES = 4
 FAR_S = 5000.0
-
-
-def streams(seed: int) -> Callable[..., np.random.Generator]:
-    return lambda *address: stream(seed, *address)
 
 
 # -- device ------------------------------------------------------------------------------------------------------------
@@ -80,7 +75,7 @@ def availability(request: pytest.FixtureRequest) -> Any:
 
 def absences(law: Availability, seed: int) -> Absences:
     away = [FaultSettings(device=1, start_s=33.0, end_s=47.0), FaultSettings(device=2, start_s=120.0)]
-    return Absences(law, away, NUM_DEVICES, streams(seed), FAR_S)
+    return Absences(law, away, NUM_DEVICES, Luck(seed), FAR_S)
 
 
 @MANY

@@ -48,7 +48,7 @@ def test_a_stream_is_the_one_that_numpy_makes_of_its_address(address):
 @given(
     st.integers(0, 2**128 - 1),
     st.sampled_from(Purpose),
-    st.integers(0, 3).flatmap(lambda n: st.lists(st.tuples(*[st.integers(0, 2**32 - 1)] * n), max_size=4)),
+    st.integers(0, 3).flatmap(lambda n: st.lists(st.tuples(*[st.integers(0, 2**32 - 1)] * n), max_size=14)),
     st.integers(0, 5),
 )
 def test_a_generator_moved_from_address_to_address_is_at_each_as_new(seed, purpose, rows, num_draws):
@@ -80,6 +80,8 @@ def test_a_seed_or_id_out_of_range_is_refused(seed, ids):
         stream(seed, Purpose.NOISE, *ids)
     with pytest.raises(ValueError, match="must be in"):
         list(streams(seed, Purpose.NOISE, [ids]))
+    with pytest.raises(ValueError, match="must be in"):
+        list(streams(seed, Purpose.NOISE, [ids] * 20))
 
 
 @PATIENT

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from noted_luck import NotedLuck
 
 from channels.block_fading import BlockFading, Direction
 from channels.correlated_fading import CorrelatedFading
 from channels.fading import Fading, NakagamiFading, RayleighFading, RicianFading
 from channels.path_loss import PowerLawPathLoss, UnitPathLoss
 from testbed.devices.availability import Absences, BernoulliBlocks
-from testbed.streams import Purpose, stream
+from testbed.streams import Luck, Purpose
 from testbed.tiles import NUM_FIRST, TILE_BLOCKS, TILE_ENTITIES
 
 LAWS = [
@@ -19,12 +20,9 @@ LAWS = [
     NakagamiFading(m=2.0),
     CorrelatedFading(of="rayleigh", rho=0.9),  # type: ignore[arg-type]
 ]
+streams = Luck(5)
 FEW = settings(max_examples=15, deadline=None)
 BORDERS = [NUM_FIRST - 1, NUM_FIRST, NUM_FIRST + TILE_ENTITIES - 1, NUM_FIRST + TILE_ENTITIES, NUM_FIRST + 100]
-
-
-def streams(purpose: Purpose, *ids: int) -> np.random.Generator:
-    return stream(5, purpose, *ids)
 
 
 def links(num_devices: int, fading: Fading, direction: Direction = Direction.UPLINK, antenna: int = 0) -> BlockFading:
@@ -57,14 +55,14 @@ def test_further_devices_change_no_other_across_the_borders_of_tiles(block: int,
 @FEW
 @given(
     block=st.integers(0, 3 * TILE_BLOCKS),
-    devices=st.lists(st.integers(0, NUM_FIRST + 60), min_size=1, max_size=20, unique=True),
+    devices=st.lists(st.integers(NUM_FIRST - 60, NUM_FIRST + 160), min_size=1, max_size=20, unique=True),
     law=st.sampled_from(LAWS),
 )
 def test_a_few_asked_for_in_any_order_have_what_everybody_asked_for_has(
     block: int, devices: list[int], law: Fading
 ) -> None:
-    population = links(NUM_FIRST + 61, law)
-    everybody, chosen = population.in_block(block), np.array(devices, dtype=np.intp)
+    population = links(NUM_FIRST + 161, law)
+    everybody, chosen = links(NUM_FIRST + 161, law).in_block(block), np.array(devices, dtype=np.intp)
     assert population.in_block(block, chosen).tobytes() == everybody[chosen].tobytes()
     assert population.weakest_power_gain(devices, block) == min(abs(everybody[device]) ** 2 for device in devices)
 
@@ -104,23 +102,20 @@ def test_directions_antennas_columns_and_rows_have_luck_of_their_own() -> None:
 
 
 def test_one_look_into_a_million_draws_one_tile() -> None:
-    asked: list[tuple[int, ...]] = []
-
-    def noted(purpose: Purpose, *ids: int) -> np.random.Generator:
-        asked.append((purpose, *ids))
-        return stream(5, purpose, *ids)
-
+    luck = NotedLuck(5)
     population = BlockFading(
         RayleighFading(),
         UnitPathLoss(),
         coherence_time_s=1.0,
         num_devices=1_000_000,
         direction=Direction.UPLINK,
-        streams=noted,
+        streams=luck,
     )
     for block in range(TILE_BLOCKS):
         population.power_gain(999_999, block)
-    assert asked == [(Purpose.TILE, Purpose.FADING, (999_999 - NUM_FIRST) // TILE_ENTITIES, 0, Direction.UPLINK, 0)]
+    assert luck.asked == [
+        (Purpose.TILE, Purpose.FADING, (999_999 - NUM_FIRST) // TILE_ENTITIES, 0, Direction.UPLINK, 0)
+    ]
 
 
 def test_who_does_not_exist_has_no_channel() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from algorithms.selection import EnergyQueues, Fastest, RandomSubset, SelectionContext
 from algorithms.worlds.group import Group
 from testbed.devices.availability import Absences, AlwaysAvailable, FaultSettings
-from testbed.streams import stream
+from testbed.streams import Luck
 
 FEW = settings(max_examples=20, deadline=None)
 
@@ -37,7 +37,7 @@ def test_a_group_of_everybody_weighs_as_the_list_of_its_members() -> None:
 
 def test_those_present_are_everybody_but_who_has_an_absence_now() -> None:
     faults = [FaultSettings(device=2, start_s=10.0, end_s=20.0), FaultSettings(device=5, start_s=15.0)]
-    absences = Absences(AlwaysAvailable(), faults, 1_000_000, lambda *address: stream(0, *address))
+    absences = Absences(AlwaysAvailable(), faults, 1_000_000, Luck(0))
     members = range(4)
     assert absences.present(members, 5.0) is members
     assert absences.present(members, 12.0) == (0, 1, 3)

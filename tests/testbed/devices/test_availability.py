@@ -1,5 +1,4 @@
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -16,18 +15,14 @@ from testbed.devices.availability import (
 from testbed.devices.energy import duration_s
 from testbed.errors import RequestError, RunFailure
 from testbed.settings import validated
-from testbed.streams import stream
-
-
-def streams(seed: int) -> Callable[..., np.random.Generator]:
-    return lambda *address: stream(seed, *address)
+from testbed.streams import Luck
 
 
 def absences(
     law: Availability, *faults: tuple[int, float, float | None], num_devices: int = 5, seed: int = 0
 ) -> Absences:
     away = [FaultSettings(device=d, start_s=start, end_s=end) for d, start, end in faults]
-    return Absences(law, away, num_devices, streams(seed))
+    return Absences(law, away, num_devices, Luck(seed))
 
 
 BLOCKS = BernoulliBlocks(probability=0.6, block_s=10.0)
@@ -99,7 +94,7 @@ def test_block_k_starts_at_k_times_its_length_and_no_earlier(block_s: float, blo
         def absences(self, num_devices: int, until_s: float) -> dict[int, list[tuple[float, float]]]:
             return {}
 
-    one = Absences(Law(), [], 1, streams(0))
+    one = Absences(Law(), [], 1, Luck(0))
     start_s = block * block_s
     one.is_available(0, start_s)
     assert asked == [block]
@@ -205,5 +200,5 @@ def test_nobody_ever_leaves_only_where_neither_law_nor_fault_takes_anybody_away(
     expected = [(AlwaysAvailable(), (), True), (sure, (), True), (never, (), False), (sometimes, (), False)]
     expected += [(AlwaysAvailable(), (fault,), False)]
     for law, faults, answer in expected:
-        absences = Absences(law, faults, 3, lambda *address: stream(0, *address))
+        absences = Absences(law, faults, 3, Luck(0))
         assert absences.nobody_ever_leaves is answer

@@ -15,7 +15,7 @@ from testbed.devices.availability_trace import DeviceTrace, TraceAvailability, r
 from testbed.devices.energy import union
 from testbed.errors import RequestError
 from testbed.settings import component
-from testbed.streams import stream
+from testbed.streams import Luck
 
 ROWS = Path(ABSENCES).read_text(encoding="utf-8")
 STATES = {
@@ -26,7 +26,7 @@ STATES = {
 
 
 def absences(law: TraceAvailability, num_devices: int, until_s: float) -> Absences:
-    return Absences(law, [], num_devices, lambda *address: stream(0, *address), until_s)
+    return Absences(law, [], num_devices, Luck(0), until_s)
 
 
 def table(**settings: Any) -> TraceAvailability:

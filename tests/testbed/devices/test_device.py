@@ -13,7 +13,7 @@ from testbed.devices.profiles import DeviceProfile
 from testbed.errors import RunFailure
 from testbed.records import NO_CAUSE
 from testbed.simulation import Process, Simulation
-from testbed.streams import Purpose, stream
+from testbed.streams import Luck, Purpose
 
 PROFILE = DeviceProfile(
     kind="custom",
@@ -29,7 +29,7 @@ LOSSES: list[OnLoss] = ["pause", "restart", "abandon"]
 
 def absences(*faults: tuple[float, float | None], law: Any = None) -> Absences:
     away = [FaultSettings(device=0, start_s=start, end_s=end) for start, end in faults]
-    return Absences(law or AlwaysAvailable(), away, 1, lambda *address: stream(0, *address))
+    return Absences(law or AlwaysAvailable(), away, 1, Luck(0))
 
 
 def build(simulation: Simulation, *faults: tuple[float, float | None], on_loss: OnLoss = "pause") -> Device:
@@ -177,6 +177,31 @@ def test_a_job_given_up_in_the_queue_never_runs_and_does_not_block_the_next() ->
     assert (next_one.start_s, next_one.end_s) == (10.0, 11.0)
     assert device.num_waiting == 0
     assert_spans_start_when_their_causes_ended(simulation)
+    (last_span,) = (row for row in simulation.records.rows("span") if row["span_id"] == given_up.span_id)
+    assert (last_span["kind"], last_span["start_s"], last_span["end_s"]) == ("queue", 1.0, 4.0)
+
+
+# The device is free at 10 s. With one job before, that is known before the other's time is up, with two after it.
+@pytest.mark.parametrize("before", [[(0.0, 100.0, math.inf)], [(0.0, 50.0, math.inf), (0.0, 50.0, math.inf)]])
+def test_a_job_whose_turn_comes_as_its_time_is_up_is_late_and_the_next_goes_on(before: list[Job]) -> None:
+    simulation = Simulation(root_seed=0)
+    device = build(simulation)
+    jobs = [*before, (1.0, 50.0, 10.0), (2.0, 10.0, math.inf)]
+    *_, last_before, late, next_one = run_jobs(simulation, device, jobs)
+    assert (late.outcome, late.start_s, late.end_s, late.flop) == ("late", 10.0, 10.0, 0.0)
+    assert late.span_id == last_before.span_id
+    assert (next_one.start_s, next_one.end_s) == (10.0, 11.0)
+    assert device.num_waiting == 0
+    assert_spans_start_when_their_causes_ended(simulation)
+
+
+def test_a_job_whose_time_is_up_when_it_asks_does_not_wait() -> None:
+    simulation = Simulation(root_seed=0)
+    device = build(simulation)
+    _, late, next_one = run_jobs(simulation, device, [(0.0, 100.0, math.inf), (1.0, 50.0, 0.5), (2.0, 10.0, math.inf)])
+    assert (late.outcome, late.start_s, late.end_s, late.flop) == ("late", 1.0, 1.0, 0.0)
+    assert [row["start_s"] for row in simulation.records.rows("span") if row["kind"] == "queue"] == [2.0]
+    assert next_one.start_s == 10.0
 
 
 def test_the_queue_behind_a_device_that_is_gone_is_lost_with_it() -> None:
@@ -210,7 +235,7 @@ def test_a_course_computes_only_while_the_device_is_there(
     start_s: float, work_s: float, seed: int, on_loss: OnLoss
 ) -> None:
     law = BernoulliBlocks(probability=0.8, block_s=7.0)
-    presence = Absences(law, [], 1, lambda *address: stream(seed, *address))
+    presence = Absences(law, [], 1, Luck(seed))
     course = plan_course(start_s, work_s, presence, 0, on_loss, limit_s=start_s + 500.0)
     for kind, piece_start_s, piece_end_s in course.pieces:
         middle_s = (piece_start_s + piece_end_s) / 2

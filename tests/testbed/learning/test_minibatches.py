@@ -1,5 +1,7 @@
 """Laws of minibatches: every epoch is a permutation, luck is prefix-stable, padding is the row's own."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,14 +39,18 @@ def test_the_samples_of_a_job_are_counted_before_it_is_drawn(size: int, batch: i
 
 
 def test_epochs_are_reshuffled() -> None:
-    samples, _ = _draw(20, BatchPlan(10, local_epochs=2))
-    assert not np.array_equal(samples[:2], samples[2:])
+    samples, _ = _draw(20, BatchPlan(10, local_epochs=3))
+    orders = [list(range(100, 120)), *samples.reshape(3, 20).tolist()]
+    assert all(one != other for one, other in itertools.combinations(orders, 2))
 
 
 def test_more_steps_leave_the_first_ones_as_they_were() -> None:
-    short, _ = _draw(25, BatchPlan(10, local_steps=4))
-    long, _ = _draw(25, BatchPlan(10, local_steps=9))
-    np.testing.assert_array_equal(short, long[:4])
+    short, long = (
+        draw_luck([np.random.default_rng(0)], [np.arange(25)], BatchPlan(10, local_steps=num_steps), 10)[0]
+        for num_steps in (4, 9)
+    )
+    np.testing.assert_array_equal(short.samples, long.samples[:4])
+    assert short.torch_seed == long.torch_seed
 
 
 def test_the_last_partial_batch_is_kept() -> None:

@@ -9,12 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from testbed.learning.job_luck import make_training_job
 from testbed.learning.kernels.batched import BatchedKernel
 from testbed.learning.kernels.protocol import TrainingJob, TrainingOutput, form_chunks
 from testbed.learning.kernels.sample_space import num_rows_if_cheaper, padded_rows
 from testbed.learning.kernels.serial import SerialKernel
 from testbed.learning.linear_stack import LinearLayer
-from testbed.learning.minibatches import BatchPlan, make_training_job
+from testbed.learning.minibatches import BatchPlan
 from testbed.learning.task import LearningTask
 
 
