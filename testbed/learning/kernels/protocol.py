@@ -161,7 +161,8 @@ class TrainingJob:
     @property
     def num_samples(self) -> int:
         """Samples that all steps visit together: what the job's cost is proportional to."""
-        return sum(self.counts.tolist()) * (self.num_steps // len(self.counts))
+        counts: list[int] = self.counts.tolist()
+        return sum(counts) * (self.num_steps // len(counts))
 
     def samples_after(self) -> npt.NDArray[np.int64]:
         """Return how many samples have been visited when each of the steps is done, (num_steps,)."""
