@@ -9,16 +9,20 @@ with s the staleness discount (`aggregation/staleness.py`) and w^i the result of
     F_i(w) + rho / 2 ||w - w_base||^2 ,
 
 w_base the model the client received. a_t is computed anew from a at every arrival. Deviations, our choice: rho = 0
-unless it is set, as in Air-FedGA's comparison (Ma et al., IPDPS 2025); all clients train all the time, as there; the
-uplink is one contended resource, an upload is 32 bits per parameter at the Shannon rate of the whole band.
+unless it is set, as in Air-FedGA's comparison (Ma et al., IPDPS 2025); all clients train all the time, as there, unless
+`concurrency` says how many do; the uplink is one contended resource, an upload is 32 bits per parameter at the Shannon
+rate of the whole band.
 """
 
+from functools import partial
 from typing import Annotated, ClassVar
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from algorithms.aggregation.staleness import Discount, staleness_discount
+from algorithms.grouping.single import SingleGroup
 from algorithms.grouping.singleton import SingletonGroups
+from algorithms.worlds.concurrency import serve_all, serve_some
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
 from testbed.settings import Part
@@ -38,23 +42,32 @@ class Fedasync(Part):
     exponent: PositiveFloat = 0.5  # p [paper, polynomial]
     hinge_after: NonNegativeInt = 4  # b of the hinge [paper: 4 or 10]
     proximal_weight: NonNegativeFloat = 0.0  # rho, which the paper has above 0
+    concurrency: PositiveInt | None = None  # M_c, clients that train at any time; none: all of them
 
     def start(self, fed: Federation) -> None:
-        """Serve every client in a process of its own."""
-        for group in fed.form_groups(SingletonGroups()):
-            fed.simulation.start(self.serve(fed, group), f"client {group.members[0]}")
+        """Serve every client in a process of its own, or so many at any time.
+
+        Raises
+        ------
+        RequestError : M_c is larger than the number of clients.
+        """
+        visit = partial(self.serve, fed)
+        if self.concurrency is None:
+            serve_all(fed, fed.form_groups(SingletonGroups()), visit)
+        else:
+            (everybody,) = fed.form_groups(SingleGroup())
+            serve_some(fed, everybody, self.concurrency, visit)
 
     def serve(self, fed: Federation, group: Group) -> Process:
-        """One client's life: receive, train, upload, be mixed in, again."""
-        while fed.serves(group):
-            base = yield from fed.broadcast(group)
-            results = yield from fed.train(base, proximal_weight=self.proximal_weight)
-            turn = yield from fed.take_turn(results)
-            with turn:
-                if not turn.clients:
-                    continue
-                models = yield from fed.upload(turn, "tdma")
-                if turn.delivered:
-                    staleness = fed.server.version - base.version
-                    discount = staleness_discount(staleness, self.discount, self.exponent, self.hinge_after)
-                    fed.server.mix(turn, models[0], weight=self.mixing_weight * discount)
+        """One client's turn: receive, train, upload, be mixed in."""
+        base = yield from fed.broadcast(group)
+        results = yield from fed.train(base, proximal_weight=self.proximal_weight)
+        turn = yield from fed.take_turn(results)
+        with turn:
+            if not turn.clients:
+                return
+            models = yield from fed.upload(turn, "tdma")
+            if turn.delivered:
+                staleness = fed.server.version - base.version
+                discount = staleness_discount(staleness, self.discount, self.exponent, self.hinge_after)
+                fed.server.mix(turn, models[0], weight=self.mixing_weight * discount)

@@ -1,5 +1,6 @@
 """Who is there and who was left out: what every verb of a federation asks and records."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
@@ -28,8 +29,26 @@ class Participation:
         """Let the span `span_id`, which ended now, be the last of the group's round: it releases the next."""
         self._releases.follow(group, span_id)
 
-    def _those_here(self, clients: Sequence[int]) -> Sequence[int]:
+    def those_here(self, clients: Sequence[int]) -> Sequence[int]:
+        """Return those of `clients` who are there now, in their order."""
         return self.absences.present(clients, self.simulation.now_s)
+
+    def await_return(self, group: Group, clients: Sequence[int]) -> Process:
+        """Wait until one of `clients`, who are all away, is back; return whether one ever is.
+
+        `group` : of which they are members, whose last span released this.
+        """
+        start_s, back_s = self.simulation.now_s, self._next_change_s(clients)
+        if math.isinf(back_s):
+            return False
+        cause_id = self._releases.next_cause(group)
+        yield self.simulation.env.timeout(back_s - start_s)
+        self.follow(group, self.simulation.records.span("server", "wait", start_s, self.simulation.now_s, cause_id))
+        return True
+
+    def _next_change_s(self, clients: Sequence[int]) -> float:
+        now_s = self.simulation.now_s
+        return min((self.absences.next_change_s(client, now_s) for client in clients), default=math.inf)
 
     def _left_out(self, group: Group, clients: Iterable[int], status: str, time_s: float | None = None) -> None:
         when_s = self.simulation.now_s if time_s is None else time_s
@@ -39,7 +58,7 @@ class Participation:
     def _ask(self, group: Group, choose: Choice | None = None) -> Process:
         """Wait for the first member; return the span that released the round, and those of the present to be asked."""
         cause_id: int = yield from self._wait_for_somebody(group)
-        present = self._those_here(group.members)
+        present = self.those_here(group.members)
         if present is not group.members:
             self._left_out(group, set(group.members) - set(present), "absent-at-broadcast")
         asked = tuple(present if choose is None else choose(present))
@@ -50,10 +69,8 @@ class Participation:
 
     def _wait_for_somebody(self, group: Group) -> Process:
         cause_id, start_s = self._releases.next_cause(group), self.simulation.now_s
-        while not self._those_here(group.members):
-            now_s = self.simulation.now_s
-            returns_s = min(self.absences.next_change_s(client, now_s) for client in group.members)
-            yield self.simulation.env.timeout(returns_s - now_s)
+        while not self.those_here(group.members):
+            yield self.simulation.env.timeout(self._next_change_s(group.members) - self.simulation.now_s)
         if self.simulation.now_s > start_s:
             cause_id = self.simulation.records.span("server", "wait", start_s, self.simulation.now_s, cause_id)
         return cause_id

@@ -41,7 +41,7 @@ class Uploads(Participation):
             return RoundTurn(base, ())
         mac_turn = yield from self.cell.take_turn(f"group-{base.group.index}", results.cause_id, alone)
         now_s = self.simulation.now_s
-        clients = set(self._those_here([member.client for member in results.trained]))
+        clients = set(self.those_here([member.client for member in results.trained]))
         here = tuple(member for member in results.trained if member.client in clients)
         for member in results.trained:
             if now_s > member.ready_s:
