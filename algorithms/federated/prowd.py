@@ -2,13 +2,14 @@
 
 Yoon, Park, Jeong and Hwang, "Bitwidth Heterogeneous Federated Learning with Progressive Weight Dequantization",
 arXiv 2202.11453, of which the abstract was read. Client i is sent and sends models of b_i bits an entry, uniform and
-symmetric with a scale a tensor, by its speed: the fastest fifth of all clients 32 bits, the next 16, 8, 4 and 2. The
-server's map and gate are `algorithms/compression/dequantiser.py`: our choice, the paper trains its dequantiser.
+symmetric with a scale a tensor, by its speed: the fastest fifth of all clients 32 bits, the next 16, 8, 4 and 2. What
+the server makes of them is `algorithms/compression/dequantiser.py`: our choice, the paper trains its dequantiser.
 """
 
 from typing import Annotated, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from algorithms.compression.dequantiser import gated_mean
@@ -17,7 +18,7 @@ from algorithms.grouping.single import SingleGroup
 from algorithms.selection.context import Selection
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
-from algorithms.worlds.packets import Order
+from algorithms.worlds.packets import Answers, Order
 from algorithms.worlds.scheduler import Scheduler
 from channels.codecs.codec import Codec
 from channels.codecs.fp32 import Fp32Codec
@@ -59,10 +60,13 @@ class Prowd(Part):
             orders = {client: Order(codecs[client], what="model") for client in base.arrivals}
             answers = yield from fed.train_and_answer(base, orders)
             if answers.delivered:
-                models = [answer.sent for answer in answers.answers.values()]
-                mean = gated_mean(models, [num_bits[client] for client in answers.answers], fed.tensors)
-                fed.server.mix(answers, mean, weight=1.0)
+                fed.server.mix(answers, self._mean(fed, answers, num_bits), weight=1.0)
             scheduler.end_round(answers)
+
+    def _mean(self, fed: Federation, answers: Answers, num_bits: dict[int, int]) -> npt.NDArray[np.float64]:
+        clients, base = answers.delivered, answers.base
+        models, sent = [answers.answers[client].sent for client in clients], [base.vector_of(c) for c in clients]
+        return gated_mean(models, sent, fed.server.vector, [num_bits[client] for client in clients], fed.tensors)
 
     def num_bits(self, fed: Federation) -> dict[int, int]:
         """Return the bits of an entry of every client."""
