@@ -11,5 +11,12 @@ __all__ = ["REPRODUCTION"]
 REPRODUCTION = Reproduction(
     paper='Yan et al., "Caesar: A Low-deviation Compression Approach for Efficient Federated Learning", '
     "arXiv 2412.19989, 2024",
-    sections=(methods.SECTION, harder.SECTION, waiting.SECTION, recovery.SECTION, ablations.SECTION),
+    sections=(
+        methods.SECTION,
+        harder.SECTION,
+        waiting.SECTION,
+        recovery.SECTION,
+        ablations.SECTION,
+        ablations.HARDER_SECTION,
+    ),
 )

@@ -58,4 +58,4 @@ def find(setting: Setting) -> Finding:
     )
 
 
-SECTION: Final = Section("waiting", "How much waiting do batches to finish together save?", 2.5, find)
+SECTION: Final = Section("waiting", "How much waiting do batches to finish together save?", 0.5, find)
