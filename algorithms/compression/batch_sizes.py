@@ -7,12 +7,17 @@ Caesar (Yan et al., arXiv 2412.19989); the time model is our reconstruction. Who
 is the straggler of the round. Our choice: a client whose data do not fill the batch trains on all of them.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
+from algorithms.worlds.federation import Federation
+from algorithms.worlds.round import Base
+from channels.codecs.codec import Codec
 from testbed.layout import FloatArray
 
-__all__ = ["batch_sizes"]
+__all__ = ["batch_sizes", "fitting_batches"]
 
 _ROUNDING = 1e-9  # of a quotient that should be whole
 
@@ -40,3 +45,18 @@ def batch_sizes(
     fitting = np.floor((finish_s.min() - transfers_s) / step_s_per_sample + _ROUNDING)
     fitting = np.clip(fitting, min(min_batch, max_batch), max_batch)
     return np.asarray(np.minimum(fitting, num_samples), dtype=np.int64)
+
+
+def fitting_batches(fed: Federation, base: Base, codecs: Mapping[int, Codec], min_batch: int) -> dict[int, int]:
+    """Return the batch of each client of `codecs`, by which it was sent `base` and answers, as everything stands now.
+
+    The largest batch is the scenario's `training.batch_size`.
+    """
+    clients = sorted(codecs)
+    down_bits = np.array([base.bits_for(client, fed.payload_bits) for client in clients])
+    up_bits = np.array([fed.size_bits(codecs[client]) for client in clients])
+    transfers_s, sample_s = fed.foresee_members(clients, down_bits, up_bits)
+    counts = fed.workload.data_sizes[clients]
+    steps = np.array([fed.workload.plan.num_steps(int(count)) for count in counts])
+    found = batch_sizes(transfers_s, steps * sample_s, fed.workload.task.batch_width, min_batch, counts)
+    return dict(zip(clients, found.tolist(), strict=True))

@@ -15,13 +15,14 @@ import numpy as np
 from pydantic import Field
 
 from algorithms.compression.importance import rank_fractions
-from algorithms.compression.packing import Per, hybrid_packets, sparse, step_along_mean
+from algorithms.compression.packing import Per, hybrid_packets, sparse
+from algorithms.compression.rounds import serve_rounds
 from algorithms.grouping.single import SingleGroup
 from algorithms.selection.context import Selection
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
 from algorithms.worlds.packets import Order, Packet
-from algorithms.worlds.scheduler import Scheduler
+from algorithms.worlds.round import Base
 from testbed.layout import FloatArray
 from testbed.settings import Part, component
 from testbed.simulation import Process
@@ -49,18 +50,18 @@ class Cac(Part):
 
     def serve(self, fed: Federation, group: Group) -> Process:
         """One round after another."""
-        scheduler, everybody = Scheduler(fed, self.selection), list(range(len(fed.fleet)))
-        while fed.serves(group):
-            base = yield from fed.send_packets(group, scheduler.choose, lambda asked: self._write(fed, asked))
-            up = self._fractions(fed.cell.foresee_upload_now_s(everybody, np.ones(len(everybody))))
-            orders = {client: Order(sparse(float(up[client]), self.per)) for client in base.arrivals}
-            answers = yield from fed.train_and_answer(base, orders)
-            step_along_mean(fed, answers)
-            scheduler.end_round(answers)
+        yield from serve_rounds(
+            fed, group, self.selection, lambda asked: self._write(fed, asked), lambda base: self._orders(fed, base)
+        )
 
     def _write(self, fed: Federation, asked: tuple[int, ...]) -> dict[int, Packet]:
         down = self._fractions(fed.cell.foresee_download_s(range(len(fed.fleet)), 1.0))
         return hybrid_packets(fed, {client: float(down[client]) for client in asked}, {}, self.per)
+
+    def _orders(self, fed: Federation, base: Base) -> dict[int, Order]:
+        everybody = list(range(len(fed.fleet)))
+        up = self._fractions(fed.cell.foresee_upload_now_s(everybody, np.ones(len(everybody))))
+        return {client: Order(sparse(float(up[client]), self.per)) for client in base.arrivals}
 
     def _fractions(self, seconds_per_bit: FloatArray) -> FloatArray:
         return rank_fractions(-seconds_per_bit, self.min_fraction, self.max_fraction)

@@ -22,16 +22,17 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, PositiveInt
 
-from algorithms.compression.batch_sizes import batch_sizes
+from algorithms.compression.batch_sizes import fitting_batches
 from algorithms.compression.importance import importance, label_divergences, rank_fractions
 from algorithms.compression.packing import Per, hybrid_packets, sparse, step_along_mean
+from algorithms.compression.rounds import serve_rounds
 from algorithms.compression.staleness_fraction import staleness_fractions
 from algorithms.grouping.single import SingleGroup
 from algorithms.selection.context import Selection
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
 from algorithms.worlds.packets import Answers, Order, Packet
-from algorithms.worlds.scheduler import Scheduler
+from algorithms.worlds.round import Base
 from algorithms.worlds.server import ModelVector
 from testbed.layout import FloatArray
 from testbed.settings import Fraction, Part, component
@@ -81,19 +82,25 @@ class Caesar(Part):
 
     def serve(self, fed: Federation, group: Group) -> Process:
         """One round after another."""
-        memory, scheduler = _Memory(np.zeros(len(fed.fleet), dtype=np.int64)), Scheduler(fed, self.selection)
-        upload_fractions = self._upload_fractions(fed)
-        while fed.serves(group):
-            base = yield from fed.send_packets(group, scheduler.choose, lambda asked: self._write(fed, memory, asked))
-            answers = yield from fed.train_and_answer(base, self._orders(fed, base.bits, upload_fractions, memory))
+        memory, upload_fractions = _Memory(np.zeros(len(fed.fleet), dtype=np.int64)), self._upload_fractions(fed)
+
+        def step(answers: Answers) -> None:
             step_along_mean(fed, answers)
             self._remember(memory, answers)
-            scheduler.end_round(answers)
+
+        yield from serve_rounds(
+            fed,
+            group,
+            self.selection,
+            lambda asked: self._write(fed, memory, asked),
+            lambda base: self._orders(fed, base, upload_fractions, memory),
+            step,
+        )
 
     def _write(self, fed: Federation, memory: _Memory, asked: tuple[int, ...]) -> dict[int, Packet]:
-        staleness = memory.round_number - memory.last_round[list(asked)]
+        now, last = memory.round_number, memory.last_round[list(asked)]
         fractions = staleness_fractions(
-            staleness, memory.round_number, self.max_download_fraction, self.staleness_window, self.num_levels
+            now - last, now, self.max_download_fraction, self.staleness_window, self.num_levels
         )
         if self.download == "mean":
             fractions = np.full(len(asked), fractions.mean())
@@ -107,25 +114,12 @@ class Caesar(Part):
         fractions = rank_fractions(values, self.min_upload_fraction, self.max_upload_fraction)
         return np.full(len(values), fractions.mean()) if self.upload == "mean" else fractions
 
-    def _orders(
-        self, fed: Federation, down_bits: dict[int, float], upload_fractions: FloatArray, memory: _Memory
-    ) -> dict[int, Order]:
-        clients = sorted(down_bits)
-        codecs = {client: sparse(float(upload_fractions[client]), self.per) for client in clients}
-        sizes: dict[int, int | None] = dict.fromkeys(clients)
-        if self.batches == "together":
-            up_bits = np.array([fed.size_bits(codecs[client]) for client in clients])
-            transfers_s, sample_s = fed.foresee_members(
-                clients, np.array([down_bits[client] for client in clients]), up_bits
-            )
-            plan, counts = fed.workload.plan, fed.workload.data_sizes[clients]
-            steps = np.array([plan.num_steps(int(count)) for count in counts])
-            widest = fed.workload.task.batch_width
-            found = batch_sizes(transfers_s, steps * sample_s, widest, self.min_batch_size, counts)
-            sizes |= zip(clients, found.tolist(), strict=True)
+    def _orders(self, fed: Federation, base: Base, upload_fractions: FloatArray, memory: _Memory) -> dict[int, Order]:
+        codecs = {client: sparse(float(upload_fractions[client]), self.per) for client in base.arrivals}
+        sizes = fitting_batches(fed, base, codecs, self.min_batch_size) if self.batches == "together" else {}
         return {
-            client: Order(codecs[client], batch_size=sizes[client], residual=memory.residuals.get(client))
-            for client in clients
+            client: Order(codec, batch_size=sizes.get(client), residual=memory.residuals.get(client))
+            for client, codec in codecs.items()
         }
 
     def _remember(self, memory: _Memory, answers: Answers) -> None:

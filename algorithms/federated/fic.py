@@ -11,13 +11,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from algorithms.compression.packing import Per, hybrid_packets, sparse, step_along_mean
+from algorithms.compression.packing import Per, hybrid_packets, sparse
+from algorithms.compression.rounds import serve_rounds
 from algorithms.grouping.single import SingleGroup
 from algorithms.selection.context import Selection
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
 from algorithms.worlds.packets import Order
-from algorithms.worlds.scheduler import Scheduler
 from testbed.settings import Part, component
 from testbed.simulation import Process
 
@@ -44,13 +44,11 @@ class Fic(Part):
 
     def serve(self, fed: Federation, group: Group) -> Process:
         """One round after another."""
-        scheduler, order = Scheduler(fed, self.selection), Order(sparse(self.upload_fraction, self.per))
-        while fed.serves(group):
-            base = yield from fed.send_packets(
-                group,
-                scheduler.choose,
-                lambda asked: hybrid_packets(fed, dict.fromkeys(asked, self.download_fraction), {}, self.per),
-            )
-            answers = yield from fed.train_and_answer(base, dict.fromkeys(base.arrivals, order))
-            step_along_mean(fed, answers)
-            scheduler.end_round(answers)
+        order = Order(sparse(self.upload_fraction, self.per))
+        yield from serve_rounds(
+            fed,
+            group,
+            self.selection,
+            lambda asked: hybrid_packets(fed, dict.fromkeys(asked, self.download_fraction), {}, self.per),
+            lambda base: dict.fromkeys(base.arrivals, order),
+        )

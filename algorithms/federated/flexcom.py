@@ -17,12 +17,12 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from algorithms.compression.packing import Per, plain_packets, sparse, step_along_mean
+from algorithms.compression.rounds import serve_rounds
 from algorithms.grouping.single import SingleGroup
 from algorithms.selection.context import Selection
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
-from algorithms.worlds.packets import Order
-from algorithms.worlds.scheduler import Scheduler
+from algorithms.worlds.packets import Answers, Order
 from channels.codecs.fp32 import Fp32Codec
 from testbed.layout import FloatArray
 from testbed.settings import Part, component
@@ -50,17 +50,20 @@ class Flexcom(Part):
 
     def serve(self, fed: Federation, group: Group) -> Process:
         """One round after another."""
-        scheduler = Scheduler(fed, self.selection)
         residuals: dict[int, FloatArray] = {}  # of each client
-        while fed.serves(group):
-            base = yield from fed.send_packets(
-                group, scheduler.choose, lambda asked: plain_packets(fed, dict.fromkeys(asked, Fp32Codec()))
-            )
-            orders = {client: self._order(fed, client, residuals.get(client)) for client in base.arrivals}
-            answers = yield from fed.train_and_answer(base, orders)
+
+        def step(answers: Answers) -> None:
             step_along_mean(fed, answers)
-            residuals |= {client: answer.residual for client, answer in answers.answers.items()}
-            scheduler.end_round(answers)
+            residuals.update({client: answer.residual for client, answer in answers.answers.items()})
+
+        yield from serve_rounds(
+            fed,
+            group,
+            self.selection,
+            lambda asked: plain_packets(fed, dict.fromkeys(asked, Fp32Codec())),
+            lambda base: {client: self._order(fed, client, residuals.get(client)) for client in base.arrivals},
+            step,
+        )
 
     def _order(self, fed: Federation, client: int, residual: FloatArray | None) -> Order:
         plan, count = fed.workload.plan, int(fed.workload.data_sizes[client])

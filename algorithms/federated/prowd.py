@@ -2,8 +2,8 @@
 
 Yoon, Park, Jeong and Hwang, "Bitwidth Heterogeneous Federated Learning with Progressive Weight Dequantization",
 arXiv 2202.11453, of which the abstract was read. Client i is sent and sends models of b_i bits an entry, uniform and
-symmetric with a scale a tensor, by its speed: the fastest fifth of all clients 32 bits, the next 16, 8, 4 and 2. The
-server's map and gate are `algorithms/compression/dequantiser.py`: our choice, the paper trains its dequantiser.
+symmetric with a scale a tensor, by its speed: the fastest fifth of all clients 32 bits, the next 16, 8, 4 and 2. What
+the server makes of them is `algorithms/compression/dequantiser.py`: our choice, the paper trains its dequantiser.
 """
 
 from typing import Annotated, ClassVar
@@ -13,12 +13,12 @@ from pydantic import Field
 
 from algorithms.compression.dequantiser import gated_mean
 from algorithms.compression.packing import plain_packets
+from algorithms.compression.rounds import serve_rounds
 from algorithms.grouping.single import SingleGroup
 from algorithms.selection.context import Selection
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
-from algorithms.worlds.packets import Order
-from algorithms.worlds.scheduler import Scheduler
+from algorithms.worlds.packets import Answers, Order
 from channels.codecs.codec import Codec
 from channels.codecs.fp32 import Fp32Codec
 from channels.codecs.uniform import UniformCodec
@@ -48,21 +48,26 @@ class Prowd(Part):
 
     def serve(self, fed: Federation, group: Group) -> Process:
         """One round after another."""
-        scheduler, num_bits = Scheduler(fed, self.selection), self.num_bits(fed)
+        num_bits = self.num_bits(fed)
         codecs: dict[int, Codec] = {
             client: Fp32Codec() if bits > 16 else UniformCodec(num_bits=bits) for client, bits in num_bits.items()
         }
-        while fed.serves(group):
-            base = yield from fed.send_packets(
-                group, scheduler.choose, lambda asked: plain_packets(fed, {client: codecs[client] for client in asked})
-            )
-            orders = {client: Order(codecs[client], what="model") for client in base.arrivals}
-            answers = yield from fed.train_and_answer(base, orders)
-            if answers.delivered:
-                models = [answer.sent for answer in answers.answers.values()]
-                mean = gated_mean(models, [num_bits[client] for client in answers.answers], fed.tensors)
-                fed.server.mix(answers, mean, weight=1.0)
-            scheduler.end_round(answers)
+        yield from serve_rounds(
+            fed,
+            group,
+            self.selection,
+            lambda asked: plain_packets(fed, {client: codecs[client] for client in asked}),
+            lambda base: {client: Order(codecs[client], what="model") for client in base.arrivals},
+            lambda answers: self._step(fed, answers, num_bits),
+        )
+
+    def _step(self, fed: Federation, answers: Answers, num_bits: dict[int, int]) -> None:
+        clients = answers.delivered
+        if clients:
+            models = [answers.answers[client].sent for client in clients]
+            sent = [answers.base.vector_of(client) for client in clients]
+            bits = [num_bits[client] for client in clients]
+            fed.server.mix(answers, gated_mean(models, sent, fed.server.vector, bits, fed.tensors), weight=1.0)
 
     def num_bits(self, fed: Federation) -> dict[int, int]:
         """Return the bits of an entry of every client."""

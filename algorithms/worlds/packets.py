@@ -30,7 +30,7 @@ from testbed.layout import FloatArray
 from testbed.records import NO_CAUSE
 from testbed.simulation import Process
 
-__all__ = ["Answer", "Answers", "Order", "Packet", "Packets"]
+__all__ = ["Answer", "Answers", "Order", "Packet", "Packets", "Writer"]
 
 
 @dataclass(frozen=True)

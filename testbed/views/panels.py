@@ -1,8 +1,8 @@
 """What curves are drawn against: time, channel uses and radiated energy; between regions time, steps and traffic.
 
-Accuracy against time alone flatters whoever spends most, so the three are always shown together. Where clients are
-tested by themselves and only digital messages are sent, traffic is what methods differ in, as between regions: the
-bits of both directions, and of what was sent once, before training.
+Accuracy against time alone flatters whoever spends most, so the three are always shown together. Where only digital
+messages are sent, and clients are tested by themselves or have links of their own, which take no channel uses, traffic
+is what methods differ in, as between regions: the bits of both directions, and of what was sent once, before training.
 """
 
 from collections.abc import Iterable
@@ -66,5 +66,6 @@ def has_log_values(metric: str, low: float, high: float) -> bool:
 
 
 def _counts_bits(run: RunResult) -> bool:
-    """Return whether a run tested every client by itself and superposed nothing: then bits say what it sent."""
-    return "client_evaluation" in run.tables and "aircomp" not in run.column("transfer", "channel")
+    """Return whether bits say what a run sent: nothing superposed, and clients tested each or on links of their own."""
+    channels = run.column("transfer", "channel")
+    return "aircomp" not in channels and ("client_evaluation" in run.tables or "own-links" in channels)

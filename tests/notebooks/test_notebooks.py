@@ -45,6 +45,7 @@ REDUCED: dict[str, dict[str, Any]] = {
         "SETTINGS": {"model.width": 8, "run.evaluation_interval_rounds": 2},
         "SHOWN_S": 0.1,
     },
+    "06_traffic.ipynb": {"ROUNDS": 6, "METHODS": ("caesar", "fic"), "SPLIT_S": 20.0},
 }
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS.values(), ids=NOTEBOOKS)

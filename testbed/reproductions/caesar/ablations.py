@@ -1,73 +1,61 @@
-"""Which part of Caesar earns what: each replaced, against the whole, paired over seeds."""
+"""Which part of Caesar earns what: each replaced, against the whole, paired over seeds; then compressed far."""
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
-import numpy as np
-
-from testbed.experiments.finding import Cell, Finding
+from testbed.experiments.finding import Finding
 from testbed.experiments.result import RunResult
-from testbed.experiments.statistics import median_interval
-from testbed.reproductions.caesar.alternatives import (
-    Changes,
-    final_percent,
-    less_percent,
-    megabytes_to,
-    run_all,
-    seconds_to,
-)
+from testbed.reproductions.caesar.alternatives import Changes, caesar, run_all
+from testbed.reproductions.caesar.costs import columns_of, rows_of
+from testbed.reproductions.caesar.harder import FURTHER, HARDER, target_of
+from testbed.reproductions.caesar.methods import FULL, METHODS
 from testbed.reproductions.outline import Section, Setting
 
-__all__ = ["SECTION"]
+__all__ = ["HARDER_SECTION", "SECTION"]
 
 _TARGET: Final = 0.9
 _WHOLE: Final = "as it is"
-
-
-def _changed(**settings: Any) -> Changes:
-    return {"algorithm.kind": "caesar"} | {f"algorithm.caesar.{key}": value for key, value in settings.items()}
-
-
-_ALTERNATIVES: Final[dict[str, Changes]] = {
-    _WHOLE: _changed(),
-    "no staleness: the round's mean for all": _changed(download="mean"),
-    "no recovery: signs times a mean": _changed(side_info="none"),
-    "the copy is what was received": _changed(side_info="received-model"),
-    "no importance: the mean for all": _changed(upload="mean"),
-    "no batch optimisation": _changed(batches="equal"),
-    "error feedback": _changed(error_feedback=True),
-    "staleness over 20 rounds": _changed(staleness_window=20),
-    "8 levels down": _changed(num_levels=8),
-    "largest over all tensors": _changed(per="vector"),
+_PARTS: Final[dict[str, Changes]] = {
+    _WHOLE: caesar(),
+    "no staleness: the round's mean for all": caesar(download="mean"),
+    "no recovery: signs times a mean": caesar(side_info="none"),
+    "the copy is what was received": caesar(side_info="received-model"),
+    "no importance: the mean for all": caesar(upload="mean"),
+    "no batch optimisation": caesar(batches="equal"),
+    "error feedback": caesar(error_feedback=True),
+    "staleness over 20 rounds": caesar(staleness_window=20),
+}
+_FINER: Final[dict[str, Changes]] = {
+    "8 levels down": caesar(num_levels=8),
+    "largest over all tensors": caesar(per="vector"),
 }
 
 
 def find(setting: Setting) -> Finding:
     """Return costs and accuracy with each part replaced, beside those of the whole."""
-    by_label = run_all("ablations", setting, _ALTERNATIVES)
-    whole = by_label[_WHOLE]
+    return _finding("digits", run_all("ablations", setting, {**_PARTS, **_FINER}), _TARGET)
+
+
+def find_harder(setting: Setting) -> Finding:
+    """Return the same where 0.9 is the largest fraction both ways; the target is that of `harder`."""
+    alternatives = {FULL: METHODS[FULL]} | {label: {**changes, **FURTHER} for label, changes in _PARTS.items()}
+    by_label = run_all("ablations-harder", setting, alternatives, HARDER)
+    return _finding("Fashion-MNIST, fractions to 0.9", by_label, target_of(by_label[FULL]))
+
+
+def _finding(where: str, by_label: Mapping[str, list[RunResult]], target: float) -> Finding:
     return Finding(
-        title=f"Caesar with one part replaced: costs to {_TARGET:.0%} and final accuracy; {len(whole)} seeds",
-        columns=("Caesar", "MB", "s", "less traffic as it is", "accuracy [%]", "model error"),
-        rows=tuple(_row(label, runs, whole) for label, runs in by_label.items()),
-        notes=("MB and s: medians. The model error is the mean relative squared error of what clients recovered.",),
+        title=f"{where}: Caesar with one part replaced; to {target:.1%}, last accuracy; {len(by_label[_WHOLE])} seeds",
+        columns=columns_of("Caesar", "as it is", "as it is"),
+        rows=rows_of(by_label, _WHOLE, _WHOLE, target),
+        notes=(
+            "Means over seeds with 95 % intervals; differences are paired. The model error is the mean relative "
+            "squared error of what clients recovered.",
+        ),
     )
 
 
-def _row(label: str, runs: list[RunResult], whole: list[RunResult]) -> tuple[Cell, ...]:
-    megabytes = [megabytes_to(run, _TARGET) for run in runs]
-    error = float(np.mean([_model_error(run) for run in runs]))
-    return (
-        label,
-        median_interval(megabytes).median,
-        median_interval([seconds_to(run, _TARGET) for run in runs]).median,
-        "" if label == _WHOLE else less_percent([megabytes_to(run, _TARGET) for run in whole], megabytes),
-        float(np.mean([final_percent(run) for run in runs])),
-        f"{error:.5f}",
-    )
-
-
-def _model_error(run: RunResult) -> float:
-    return float(run.column("packet", "nmse")[run.column("packet", "direction") == "down"].mean())
-
-
-SECTION: Final = Section("ablations", "Which part of Caesar earns what?", 10.0, find)
+SECTION: Final = Section("ablations", "Which part of Caesar earns what?", 1.5, find)
+HARDER_SECTION: Final = Section(
+    "ablations-harder", "And where compression costs accuracy?", 1.5, find_harder, needs_data=("fashion-mnist",)
+)

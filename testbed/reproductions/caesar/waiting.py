@@ -6,26 +6,22 @@ import numpy as np
 
 from testbed.experiments.finding import Cell, Finding
 from testbed.experiments.result import RunResult
-from testbed.reproductions.caesar.alternatives import Changes, final_percent, less_percent, run_all
+from testbed.reproductions.caesar.alternatives import Changes, caesar, run_all
+from testbed.reproductions.caesar.spending import final_percent, less_percent, with_interval
 from testbed.reproductions.outline import Section, Setting
 
 __all__ = ["SECTION", "waiting_s"]
 
 _EQUAL: Final = "equal batches"
+_LINKS_ALIKE: Final[Changes] = {
+    "channel.uplink.own_links": {"low_bit_per_s": 5.5e5, "high_bit_per_s": 5.5e5},
+    "channel.downlink": {"kind": "own-links", "low_bit_per_s": 1.1e6, "high_bit_per_s": 1.1e6},
+}
 _ALTERNATIVES: Final[dict[str, Changes]] = {
-    _EQUAL: {"algorithm.kind": "caesar", "algorithm.caesar.batches": "equal"},
-    "batches to finish together": {"algorithm.kind": "caesar"},
-    "equal batches, links alike": {
-        "algorithm.kind": "caesar",
-        "algorithm.caesar.batches": "equal",
-        "channel.uplink.own_links": {"low_bit_per_s": 5.5e5, "high_bit_per_s": 5.5e5},
-        "channel.downlink": {"kind": "own-links", "low_bit_per_s": 1.1e6, "high_bit_per_s": 1.1e6},
-    },
-    "together, links alike": {
-        "algorithm.kind": "caesar",
-        "channel.uplink.own_links": {"low_bit_per_s": 5.5e5, "high_bit_per_s": 5.5e5},
-        "channel.downlink": {"kind": "own-links", "low_bit_per_s": 1.1e6, "high_bit_per_s": 1.1e6},
-    },
+    _EQUAL: caesar(batches="equal"),
+    "batches to finish together": caesar(),
+    "equal batches, links alike": {**caesar(batches="equal"), **_LINKS_ALIKE},
+    "together, links alike": {**caesar(), **_LINKS_ALIKE},
 }
 
 
@@ -46,19 +42,20 @@ def find(setting: Setting) -> Finding:
     for at, (label, runs) in enumerate(by_label.items()):
         waits, rounds = zip(*(waiting_s(run) for run in runs), strict=True)
         before = [waiting_s(run)[0] for run in by_label[labels[at - at % 2]]]
-        idle = float(np.mean(np.divide(waits, rounds)))
+        idle = 100.0 * np.divide(waits, rounds)
         less = less_percent(waits, before) if at % 2 else ""
-        finals = float(np.mean([final_percent(run) for run in runs]))
-        rows.append((label, float(np.mean(waits)), float(np.mean(rounds)), 100.0 * idle, less, finals))
+        finals = with_interval([final_percent(run) for run in runs], 1)
+        rows.append((label, with_interval(waits, 2), with_interval(rounds, 2), with_interval(idle, 0), less, finals))
     return Finding(
-        title=f"Waiting of a participant at the end of a round; means over {len(by_label[_EQUAL])} seeds",
+        title=f"Waiting of a participant at the end of a round; {len(by_label[_EQUAL])} seeds",
         columns=("batches", "waiting [s]", "round [s]", "idle [%]", "less waiting", "accuracy [%]"),
         rows=tuple(rows),
         notes=(
-            "Idle is waiting over the round. A batch changes only the time of computing: who needs longer for its "
-            "transfers alone than the fastest needs for everything stays the last, whatever its batch.",
+            "Means over seeds with 95 % intervals. Idle is waiting over the round.",
+            "A batch changes only the time of computing: who needs longer for its transfers alone than the fastest "
+            "needs for everything stays the last, whatever its batch.",
         ),
     )
 
 
-SECTION: Final = Section("waiting", "How much waiting do batches to finish together save?", 4.0, find)
+SECTION: Final = Section("waiting", "How much waiting do batches to finish together save?", 0.5, find)

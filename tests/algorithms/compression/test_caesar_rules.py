@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algorithms.compression.batch_sizes import batch_sizes
-from algorithms.compression.dequantiser import affine_fit, gated_mean
+from algorithms.compression.dequantiser import dequantise, gated_mean
 from algorithms.compression.importance import importance, label_divergences, rank_fractions
 from algorithms.compression.staleness_fraction import staleness_fractions
+from channels.codecs.uniform import UniformCodec
 
 SOME = settings(max_examples=50, deadline=None)
 fractions = st.floats(0, 0.99)
@@ -136,22 +137,45 @@ def test_who_cannot_be_there_in_time_has_the_smallest_batch_and_nobody_more_than
 # -- the dequantiser ---------------------------------------------------------------------------------------------------
 
 
-def test_an_affine_map_is_undone_exactly_and_a_constant_becomes_the_mean() -> None:
-    wanted = np.array([1.0, -2.0, 5.0])
-    np.testing.assert_allclose(affine_fit(3 * wanted - 7, wanted), wanted)
-    np.testing.assert_allclose(affine_fit(np.full(3, 9.0), wanted), np.full(3, wanted.mean()))
+def in_bits(vector: np.ndarray, num_bits: int) -> np.ndarray:
+    codec = UniformCodec(num_bits=num_bits)
+    return codec.decode(codec.encode(vector, [slice(0, len(vector))])).astype(np.float64)
 
 
-def test_models_of_equal_precision_have_their_plain_mean() -> None:
-    models = np.random.default_rng(0).normal(size=(4, 6))
-    np.testing.assert_allclose(gated_mean(list(models), [8] * 4, [slice(0, 6)]), models.mean(axis=0))
+@SOME
+@given(seed=st.integers(0, 999), num_bits=st.sampled_from([2, 4, 8, 16]))
+def test_a_model_that_comes_back_as_it_was_sent_is_the_servers_own_in_full_precision(seed: int, num_bits: int) -> None:
+    own = np.random.default_rng(seed).normal(size=50).astype(np.float32)
+    sent = in_bits(own, num_bits)
+    mean = gated_mean([sent, sent], [sent, sent], own, [num_bits, num_bits], [slice(0, 20), slice(20, 50)])
+    np.testing.assert_array_equal(mean, own)
 
 
-def test_an_entry_that_is_more_than_a_level_off_does_not_count() -> None:
-    high, low = np.array([0.0, 1.0, -1.0, 0.5]), np.array([0.0, 1.0, -1.0, -1.0])
-    mapped = affine_fit(low, high)
-    counts = np.abs(mapped - high) <= 1.0 / 127
-    assert 0 < counts.sum() < 4 or not counts.any()
-    np.testing.assert_allclose(
-        gated_mean([high, low], [32, 8], [slice(0, 4)]), np.where(counts, (high + mapped) / 2, high)
-    )
+@SOME
+@given(seed=st.integers(0, 999))
+def test_levels_that_are_an_affine_map_of_the_values_are_mapped_back(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    own, moved = rng.normal(size=30), rng.normal(size=30) + 5.0
+    found, _ = dequantise(3 * moved - 7, 3 * own - 7, own, 16)
+    np.testing.assert_allclose(found, moved, atol=1e-3)
+
+
+def test_in_full_precision_it_is_the_plain_mean() -> None:
+    rng = np.random.default_rng(0)
+    own, models = rng.normal(size=6), rng.normal(size=(4, 6))
+    mean = gated_mean(list(models), [own] * 4, own, [32] * 4, [slice(0, 6)])
+    np.testing.assert_allclose(mean, models.mean(axis=0), atol=1e-8)
+
+
+def test_an_entry_further_off_than_a_level_and_training_together_does_not_count() -> None:
+    own = np.array([0.0, 1.0, -1.0, 0.5])
+    high, low = own + np.array([0.1, 0.0, 0.0, 0.0]), np.array([0.0, 1.0, -1.0, -1.0])
+    mean = gated_mean([high, low], [own, in_bits(own, 8)], own, [32, 8], [slice(0, 4)])
+    # Entry 3 is 1.5 off, the step is 1 / 127 and training moved nothing by more than 0.1; entry 0 came back as sent.
+    np.testing.assert_allclose(mean, [0.05, 1.0, -1.0, 0.5], atol=1e-8)
+
+
+def test_a_constant_tensor_moves_by_what_came_back() -> None:
+    found, step = dequantise(np.full(3, 0.9), np.full(3, 0.5), np.full(3, 0.5), 8)
+    np.testing.assert_allclose(found, 0.9)
+    assert step == pytest.approx(0.9 / 127)

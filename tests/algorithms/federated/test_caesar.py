@@ -145,6 +145,24 @@ def test_prowd_gives_the_fastest_the_most_bits() -> None:
     assert ordered.tolist() == [32 * 2410] * 2 + [8 * 2410 + 32 * 4] * 2 + [2 * 2410 + 32 * 4] * 2
 
 
+def test_prowd_in_single_precision_learns_what_fic_without_compression_learns() -> None:
+    rounds: dict[str, Any] = {"run": {"horizon_rounds": 4, "evaluation_interval_rounds": 1}}
+    prowd = run("prowd", {"widths": [32]}, **rounds)
+    fic = run("fic", {"download_fraction": 0, "upload_fraction": 0}, **rounds)
+    np.testing.assert_allclose(prowd.series("loss")[1], fic.series("loss")[1], rtol=1e-5)
+
+
+def test_with_prowd_a_model_that_nobody_moves_stays_what_it_was_however_few_bits_it_went_round_in() -> None:
+    rounds: dict[str, Any] = {"run": {"horizon_rounds": 4, "evaluation_interval_rounds": 1}}
+    losses = run("prowd", {"widths": [8, 2]}, training__learning_rate=1e-12, **rounds).series("loss")[1]
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-6)
+
+
+def test_clients_of_two_bits_do_not_undo_what_precise_ones_learn() -> None:
+    found = run("prowd", {"widths": [32, 2]}, run={"horizon_rounds": 30, "evaluation_interval_rounds": 30})
+    assert found.series("accuracy")[1][-1] > 0.5
+
+
 def test_pyramidfl_asks_so_many_and_lets_who_would_wait_train_longer() -> None:
     found = run("pyramidfl", {"num_clients": 3, "over_commit": 1})
     down = found.frame("packet").query("direction == 'down'")

@@ -39,6 +39,12 @@ def test_of_superposed_and_of_other_runs_channel_uses_and_energy_are() -> None:
         assert [panel.quantity for panel in panels_of(runs)] == ["time_s", "channel_uses", "energy_tx_j"]
 
 
+def test_over_links_of_their_own_clients_take_no_channel_uses_so_bits_are_an_axis() -> None:
+    run = sent(three_alternatives((0,))["fedavg"][0], ["server", "device-0"], [1.0, 2.0], [8e6, 8e6], "own-links")
+    together = replace(run, tables={name: table for name, table in run.tables.items() if name != "client_evaluation"})
+    assert [panel.quantity for panel in panels_of([together])] == ["time_s", "version", TRAFFIC]
+
+
 def test_who_sends_nothing_is_a_dot_at_no_traffic() -> None:
     figure = plot_curves({"sends": [digital([1.0, 9.0], [8e6, 8e6])], "alone": [digital([], [])]})
     lines = dict(zip(("sends", "alone"), figure.axes[2].get_lines(), strict=True))
