@@ -16,7 +16,7 @@ _ONE_LENGTH: Final = "set exactly one of local_steps and local_epochs"
 _OF_ADAM: Final = ("betas", "epsilon")
 _KEEPS: Final = "keeps_optimizer_state"
 _OWN_STARTS: Final = "own_starts"
-_OF_SCHEDULE: Final = ("warmup_steps", "decay", "final_fraction", "total_steps")
+_OF_SCHEDULE: Final = ("warmup_steps", "decay", "decay_factor", "final_fraction", "total_steps")
 
 
 class TrainingSettings(Settings):
@@ -35,9 +35,10 @@ class TrainingSettings(Settings):
     epsilon: PositiveFloat | None = None  # of adam and adamw: 1e-8 if not set
     clip_norm: PositiveFloat | None = None  # the largest Euclidean norm of a gradient; none: it is not clipped
     warmup_steps: NonNegativeInt = 0  # steps over which the rate rises to the peak
-    decay: Decay = "none"  # how the rate falls after that: none, cosine, linear
+    decay: Decay = "none"  # how the rate falls after that: none, cosine, linear, exponential
+    decay_factor: Annotated[float, Field(gt=0, lt=1)] | None = None  # of exponential: what a step leaves of the rate
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1  # of the peak, where a decay ends
-    total_steps: PositiveInt | None = None  # where a decay ends; run.horizon_rounds if not set
+    total_steps: PositiveInt | None = None  # where cosine and linear end; run.horizon_rounds if not set
     keeps_optimizer_state: bool = False  # whether a client's next job goes on with the state its last one ended with
     own_starts: Literal["alike", "apart"] = "alike"  # tensors that stay with a client: as everybody's, or its own draw
     local_steps: PositiveInt | None = None  # steps of a job
@@ -78,7 +79,9 @@ class TrainingSettings(Settings):
     def schedule(self, learning_rate: float, horizon_rounds: int | None) -> LearningRate:
         """Return the rate of every step, with this peak; see `LearningRate` for what is refused."""
         total_steps = horizon_rounds if self.total_steps is None else self.total_steps
-        return LearningRate(learning_rate, self.warmup_steps, self.decay, self.final_fraction, total_steps)
+        return LearningRate(
+            learning_rate, self.warmup_steps, self.decay, self.final_fraction, total_steps, self.decay_factor
+        )
 
     def document(self, learning_rate: float, horizon_rounds: int | None) -> dict[str, Any]:
         """Return what can change a result, defaults written out; what is not asked for is not stated."""
@@ -98,5 +101,9 @@ class TrainingSettings(Settings):
         if not schedule.is_constant:
             stated |= {"warmup_steps": self.warmup_steps, "decay": self.decay}
         if self.decay != "none":
-            stated |= {"final_fraction": self.final_fraction, "total_steps": schedule.total_steps}
+            stated["final_fraction"] = self.final_fraction
+            if self.decay == "exponential":
+                stated["decay_factor"] = self.decay_factor
+            else:
+                stated["total_steps"] = schedule.total_steps
         return stated

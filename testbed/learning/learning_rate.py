@@ -1,13 +1,15 @@
-"""The learning rate of every step: a linear warm-up to the peak, then constant, cosine or linear decay.
+"""The learning rate of every step: a linear warm-up to the peak, then constant, cosine, linear or exponential decay.
 
-With peak eta, w warm-up steps, T steps in total, final fraction f, and x = (k - w) / (T - w) at step k = 0, 1, ...
+With peak eta, w warm-up steps, T steps in total, final fraction f, factor g, x = (k - w) / (T - w) at step k from 0:
 
     warm-up, k < w      eta (k + 1) / w
     none                eta
     cosine              eta (f + (1 - f) (1 + cos(pi x)) / 2)
     linear              eta (f + (1 - f) (1 - x))
+    exponential         eta max(f, g^(k - w))
 
-From step T on the rate stays at f eta. Our choice: the first step has the rate eta / w and not 0, so none is wasted.
+The rate stays at f eta from step T on, or once an exponential decay has come down to it. Our choice: the first step has
+the rate eta / w and not 0, so none is wasted.
 The cosine is that of Loshchilov and Hutter, "SGDR", ICLR 2017, without restarts.
 """
 
@@ -22,7 +24,7 @@ from testbed.errors import RequestError
 
 __all__ = ["Decay", "LearningRate"]
 
-Decay: TypeAlias = Literal["none", "cosine", "linear"]
+Decay: TypeAlias = Literal["none", "cosine", "linear", "exponential"]
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,17 @@ class LearningRate:
     warmup_steps : w, at least 0.
     decay : what follows the warm-up.
     final_fraction : f, in [0, 1].
-    total_steps : T, above w; needed only by a decay.
+    total_steps : T, above w; needed by a cosine or linear decay alone.
+    factor : g, in (0, 1); belongs to an exponential decay, which needs it.
 
     Raises
     ------
-    RequestError : a decay without an end, or a warm-up that leaves nothing to decay.
+    RequestError : a decay without an end or factor, or a warm-up that leaves nothing to decay.
 
     >>> LearningRate(1.0, warmup_steps=2, decay="linear", final_fraction=0.5, total_steps=4).rates(0, 6).tolist()
     [0.5, 1.0, 1.0, 0.75, 0.5, 0.5]
+    >>> LearningRate(1.0, decay="exponential", final_fraction=0.1, factor=0.5).rates(0, 5).tolist()
+    [1.0, 0.5, 0.25, 0.125, 0.1]
     """
 
     peak: float
@@ -50,9 +55,15 @@ class LearningRate:
     decay: Decay = "none"
     final_fraction: float = 0.0
     total_steps: int | None = None
+    factor: float | None = None
 
     def __post_init__(self) -> None:
-        if self.decay == "none":
+        if (self.decay == "exponential") != (self.factor is not None):
+            raise RequestError(
+                f"decay = {self.decay!r}, decay_factor = {self.factor}: what a step leaves of the rate belongs to the "
+                'decay "exponential", which needs it'
+            )
+        if self.decay in ("none", "exponential"):
             return
         if self.total_steps is None:
             raise RequestError(
@@ -72,6 +83,8 @@ class LearningRate:
         """Return the rate of a step, counted from 0."""
         if step < self.warmup_steps:
             return self.peak * (step + 1) / self.warmup_steps
+        if self.factor is not None:
+            return self.peak * max(self.final_fraction, self.factor ** (step - self.warmup_steps))
         if self.decay == "none" or self.total_steps is None:
             return self.peak
         x = min(1.0, (step - self.warmup_steps) / (self.total_steps - self.warmup_steps))

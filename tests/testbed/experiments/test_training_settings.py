@@ -42,6 +42,12 @@ def test_settings_that_are_asked_for_are_stated_with_their_defaults_and_read_bac
     }  # fmt: skip
     again = document(**json.loads(json.dumps(stated)))
     assert again == stated
+    sgd = {"learning_rate": 0.1, "local_steps": 2, "batch_size": 10}
+    stated = document(**sgd, decay="exponential", decay_factor=0.993, total_steps=9)
+    assert {key: stated[key] for key in stated.keys() - OLD_KEYS} == {
+        "warmup_steps": 0, "decay": "exponential", "final_fraction": 0.1, "decay_factor": 0.993,
+    }  # fmt: skip
+    assert document(**json.loads(json.dumps(stated))) == stated
 
 
 def test_a_decay_ends_with_the_run_unless_it_is_told_where() -> None:
@@ -52,6 +58,9 @@ def test_a_decay_ends_with_the_run_unless_it_is_told_where() -> None:
     assert resolved.document["training"]["total_steps"] == 7
     rates = prepare(resolved, 0, resolved.data.dataset.load(None)).workload.optimizer.learning_rate
     assert rates.rate(7) == pytest.approx(0.1 * 0.01)
+    shrinking = scenario.set("training.decay", "exponential").set("training.decay_factor", 0.5).resolve()
+    rates = prepare(shrinking, 0, shrinking.data.dataset.load(None)).workload.optimizer.learning_rate
+    assert [rates.rate(version) for version in (0, 1, 9)] == [0.01, 0.005, 0.001]  # without a horizon in rounds
     assert scenario.set("training.total_steps", 5).resolve().document["training"]["total_steps"] == 5
 
 
@@ -65,6 +74,9 @@ def test_a_decay_ends_with_the_run_unless_it_is_told_where() -> None:
         ({"optimizer": "adamw", "clip_norm": 0}, "clip_norm"),
         ({"local_epochs": 2}, "exactly one of local_steps and local_epochs"),
         ({"warmup_steps": 9, "decay": "cosine", "total_steps": 9}, "leaves nothing"),
+        ({"decay": "exponential"}, "decay_factor = None"),
+        ({"decay_factor": 0.9}, "decay = 'none', decay_factor = 0.9"),
+        ({"decay": "exponential", "decay_factor": 1.0}, "decay_factor"),
         ({"optimizer": "rmsprop"}, "'sgd', 'adam' or 'adamw'"),
     ],
 )

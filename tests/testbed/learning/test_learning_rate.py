@@ -36,8 +36,23 @@ def test_the_cosine_is_that_of_pytorch_and_the_middle_of_a_decay_is_half_way() -
         optimizer.step()
         scheduler.step()
     np.testing.assert_allclose(LearningRate(0.4, 0, "cosine", 0.1, 30).rates(0, 31), theirs, rtol=1e-12)
-    for decay in DECAYS[1:]:
+    for decay in ("cosine", "linear"):
         assert LearningRate(1.0, 10, decay, 0.2, 30).rate(20) == pytest.approx(0.6)
+
+
+def test_an_exponential_decay_is_that_of_pytorch_until_it_meets_the_final_fraction() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.4)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.9)
+    theirs = []
+    for _ in range(30):
+        theirs.append(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
+    rates = LearningRate(0.4, 3, "exponential", 0.2, factor=0.9).rates(3, 30)
+    np.testing.assert_allclose(rates, np.maximum(theirs, 0.2 * 0.4), rtol=1e-12)
+    assert rates[-15] > 0.08 and rates[-14] == rates[-1] == pytest.approx(0.08)  # 0.9^15 > 0.2 > 0.9^16
+    np.testing.assert_allclose(LearningRate(0.4, 0, "exponential", 0.0, factor=0.9).rates(0, 30), theirs, rtol=1e-12)
 
 
 def test_the_warm_up_is_a_line_through_zero_one_step_before_the_first() -> None:
@@ -55,5 +70,10 @@ def test_a_decay_needs_an_end_after_the_warm_up() -> None:
         LearningRate(1.0, decay="cosine")
     with pytest.raises(RequestError, match="leaves nothing of total_steps = 5"):
         LearningRate(1.0, 5, "linear", 0.1, 5)
+    with pytest.raises(RequestError, match="decay = 'exponential', decay_factor = None"):
+        LearningRate(1.0, decay="exponential")
+    with pytest.raises(RequestError, match=r"decay = 'linear', decay_factor = 0\.9"):
+        LearningRate(1.0, 0, "linear", 0.1, 5, factor=0.9)
+    assert not LearningRate(1.0, decay="exponential", factor=0.9).is_constant
     assert not LearningRate(1.0, 5).is_constant
     assert LearningRate(1.0, total_steps=5).is_constant
