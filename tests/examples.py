@@ -95,7 +95,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "mergesfl": [{"num_iterations": 2, "generations": 2}],
         "parallelsfl": [
             {"max_iterations": 3, "bottom_rate_bit_per_s": 1e5},
-            {"max_iterations": 3, "bottom_rate_bit_per_s": 1e5, "rotates": True, "trade_off": 0},
+            {"max_iterations": 3, "bottom_rate_bit_per_s": 1e5, "rotates": True, "only_closer": True},
             {"max_iterations": 3, "bottom_rate_bit_per_s": 1e5, "clusters": "random", "paces": "equal"},
         ],
         "splitfed": [

@@ -1,6 +1,7 @@
 """ParallelSFL's decisions: planned times, local frequencies, label mixes and Algorithm 1."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algorithms.split.cluster_times import Cluster, PlannedTimes, local_frequencies
-from algorithms.split.clustering import ClusterProblem, _swapped, form_clusters, pair_at_random
+from algorithms.split.clustering import ClusterProblem, _fill, _swapped, form_clusters, pair_at_random
 from algorithms.split.label_mix import mix_divergence
 from algorithms.split.mixed_cohort import cohort_of_closest_labels
 from algorithms.split.regulated_batches import regulated_batches
@@ -43,6 +44,35 @@ def test_every_client_is_once_host_or_bottom_and_no_host_is_overloaded(seed: int
     everybody = [client for cluster in clusters for client in (cluster.host, *cluster.bottoms)]
     assert sorted(everybody) == list(range(num_clients))
     assert all(cluster.bottoms and given_.times.admits(cluster) for cluster in clusters)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000))
+def test_a_cluster_is_filled_until_its_host_can_take_no_more_or_nobody_brings_its_labels_closer(seed: int) -> None:
+    filled: list[Cluster] = []
+    for only_closer in (False, True):
+        given_ = replace(problem(seed, 16), only_closer=only_closer)
+        left = [set(range(first, 16, 4)) for first in (1, 2, 3, 4)]
+        cluster = _fill(given_, 0, left)
+        assert sorted([*cluster.bottoms, *set().union(*left)]) == list(range(1, 16))
+        slowest = [max(one, key=lambda client: given_.times.alone_s([client])[0]) for one in left if one]
+        more = [Cluster(0, (*cluster.bottoms, client)) for client in slowest]
+        admitted = [given_.divergence(one.bottoms) for one in more if given_.times.admits(one)]
+        assert min(admitted, default=math.inf) >= (given_.divergence(cluster.bottoms) if only_closer else math.inf)
+        filled.append(cluster)
+    assert set(filled[1].bottoms) <= set(filled[0].bottoms)
+
+
+def test_labels_that_are_all_alike_leave_clusters_of_one_bottom_if_each_must_bring_them_closer() -> None:
+    times = problem(0, 8, alike=True).times
+    even = ClusterProblem(times, np.full((8, NUM_CLASSES), 0.25), np.ones(8), 0.5)
+    sizes = [
+        sorted(
+            len(one.bottoms) for one in form_clusters(replace(even, only_closer=closer), 2, np.random.default_rng(0))
+        )
+        for closer in (False, True)
+    ]
+    assert sizes == [[2, 4], [1, 1, 1, 1]]
 
 
 @settings(max_examples=25, deadline=None)
