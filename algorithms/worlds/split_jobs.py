@@ -46,7 +46,7 @@ class SplitJobs:
         orders = np.argsort(luck.random(shape), axis=1) if task.top == "sequential" else None
         return JointJob(
             task=self.workload.task,
-            cut=self.settings.cut,
+            cut=self.settings.cut if task.cut is None else task.cut,
             clients=task.clients,
             index=indices[0],
             base_version=self.server.version,

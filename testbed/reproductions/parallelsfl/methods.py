@@ -18,7 +18,16 @@ from testbed.streams import Purpose, stream
 __all__ = ["METHODS", "SECTIONS", "table_of"]
 
 # The first is what the others are held against.
-METHODS: Final = ("parallelsfl", "splitfed", "locfedmix-sl", "adasfl", "mergesfl", "fedavg-links")
+METHODS: Final = (
+    "parallelsfl",
+    "splitfed",
+    "locfedmix-sl",
+    "adasfl",
+    "adaptsfl",
+    "mergesfl",
+    "fedavg-links",
+    "pyramidfl-links",
+)
 _COLUMNS: Final = (
     "method",
     "accuracy [%]",

@@ -80,7 +80,7 @@ def test_bottoms_stand_in_line_at_their_host_and_no_longer_than_all_of_them_take
     settings = {"devices__slowdown": "none", "links__slowest_bit_per_s": 2e6, "devices__profile__flop_per_s": 1e5}
     task = Task(clients=(0, 1, 2, 3), num_iterations=2, batch_sizes=(4,) * 4, host=5)
     (row,) = rows(crowded := after_one_round([task], [1.0], **settings), "cluster")
-    top_s = crowded.world.halves.top.flop(4) / 1e5
+    top_s = crowded.world.messages.halves.top.flop(4) / 1e5
     assert row["planned_iteration_s"] + 2.5 * top_s < row["iteration_s"]
     assert row["iteration_s"] <= row["planned_iteration_s"] + 3 * top_s + 0.05  # four flows share the host's link
     (alone,) = rows(after_one_round([Task(clients=(0,), num_iterations=2, batch_sizes=(4,), host=5)], [1.0]), "cluster")
