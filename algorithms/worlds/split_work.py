@@ -218,8 +218,6 @@ class SplitWork(SplitJobs):
         if host != self.server_id:
             return (yield from self._compute(ongoing, host, flop, cause_id))
         duration_s = flop / self.settings.server_flop_per_s
-        if duration_s <= 0:
-            return cause_id
         records, asked_s = self.simulation.records, self.simulation.now_s
         with self._server_queue.request() as turn:
             yield turn
