@@ -129,6 +129,7 @@ def test_a_host_with_several_bottoms_must_not_be_what_an_iteration_takes_longest
     assert times.admits(Cluster(0, (1,)))
     assert not times.admits(Cluster(0, (1, 2)))  # 2 * 0.9 > 1.5
     assert times.iteration_s(Cluster(0, (1, 2))) == pytest.approx(2.4)
+    assert replace(times, top_s=np.full(3, 2.0)).admits(Cluster(0, (1,)))  # nobody stands in its line
 
 
 @settings(max_examples=60)

@@ -1,5 +1,6 @@
 """ParallelSFL on its world: what a cluster weighs, how long it works, who hosts, and that ratios of speeds matter."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -51,16 +52,16 @@ def test_the_fastest_cluster_makes_most_iterations_unless_paces_are_equal() -> N
 @pytest.mark.parametrize("rotates", [False, True])
 def test_hosts_that_rotate_are_others_in_the_next_round_and_then_all_data_is_used(rotates: bool) -> None:
     links = {"devices__count": 8, "links__slowest_bit_per_s": 1e6, "links__fastest_bit_per_s": 1.2e6}
-    experiment, _ = dry_run(2, **links, algorithm__parallelsfl__rotates=rotates)
-    first, second = (set(column(experiment, "host", version)) for version in (0, 1))
+    experiment, _ = dry_run(6, **links, algorithm__parallelsfl__rotates=rotates)
+    hosts = [set(column(experiment, "host", version)) for version in range(6)]
     flows = experiment.simulation.records.rows("flow")
     taught = {row["target"] for row in flows if row["what"] == "bottom down"}
     if rotates:
-        assert not first & second
+        assert not any(one & following for one, following in itertools.pairwise(hosts))
         assert len(taught) == 8
     else:
-        assert first == second
-        assert len(taught) == 8 - len(first)
+        assert all(each == hosts[0] for each in hosts)
+        assert len(taught) == 8 - len(hosts[0])
 
 
 @pytest.mark.parametrize("kind", ["parallelsfl", "splitfed"])
