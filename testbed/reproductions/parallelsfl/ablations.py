@@ -19,6 +19,7 @@ _VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "lambda = 1, waiting alone": {"trade_off": 1.0},
     "clusters by chance": {"clusters": "random"},
     "equal paces": {"paces": "equal"},
+    "filled while labels come closer": {"only_closer": True},
     "hosts in turn": {"rotates": True},
 }
 
