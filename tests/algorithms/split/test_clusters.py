@@ -77,12 +77,14 @@ def test_labels_that_are_all_alike_leave_clusters_of_one_bottom_if_each_must_bri
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000))
-def test_swaps_never_raise_the_sum_of_utilities(seed: int) -> None:
+def test_swaps_never_raise_the_sum_of_utilities_and_overload_no_host(seed: int) -> None:
     given_ = problem(seed, 15)
+    given_ = replace(given_, times=replace(given_.times, top_s=np.full(15, 0.8)))
     dealt = [c for c in pair_at_random(given_, 4, np.random.default_rng(seed)) if given_.times.admits(c)]
     before = sum(map(given_.utility, dealt))
     after = _swapped(given_, list(dealt))
     assert sum(map(given_.utility, after)) <= before + 1e-12
+    assert all(map(given_.times.admits, after))
     assert sorted(c for one in after for c in one.bottoms) == sorted(c for one in dealt for c in one.bottoms)
 
 
