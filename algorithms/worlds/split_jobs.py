@@ -56,7 +56,7 @@ class SplitJobs:
             learning_rate=self.workload.optimizer.learning_rate.rate(self.server.version),
             top=task.top,
             top_weights=task.batch_weights,
-            mean_weights=task.batch_weights if task.mean_weights is None else task.mean_weights,
+            mean_weights=task.batch_weights,
             codec=Fp32Codec() if task.whole else self.settings.codec,
             orders=orders,
             mixing=luck.beta(alpha, alpha, shape) if alpha else None,

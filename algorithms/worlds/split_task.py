@@ -26,7 +26,6 @@ class Task:
     cut : after how many modules the model is cut; None: the scenario's cut.
     top : who steps the top; see `JointJob`.
     merges : whether the host waits for everybody's activations and trains on them as one batch.
-    mean_weights : of the bottoms in the cluster's model; None: by samples in a batch.
     mixing_concentration : alpha of Beta(alpha, alpha), by which the host mixes activations; 0: it does not.
     local_weights : of the clients' own loss; see `JointJob`.
     """
@@ -39,7 +38,6 @@ class Task:
     cut: int | None = None
     top: TopRule = "shared"
     merges: bool = False
-    mean_weights: FloatArray | None = None
     mixing_concentration: float = 0.0
     local_weights: tuple[float, float] = (0.0, 0.0)
 

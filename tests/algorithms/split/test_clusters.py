@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algorithms.split.cluster_times import Cluster, PlannedTimes, local_frequencies
-from algorithms.split.clustering import ClusterProblem, _fill, _swapped, form_clusters, pair_at_random
+from algorithms.split.clustering import ClusterProblem, _fill, _place, _swapped, form_clusters, pair_at_random
 from algorithms.split.label_mix import mix_divergence
 from algorithms.split.mixed_cohort import cohort_of_closest_labels
 from algorithms.split.regulated_batches import regulated_batches
@@ -86,6 +86,21 @@ def test_swaps_never_raise_the_sum_of_utilities_and_overload_no_host(seed: int) 
     assert sum(map(given_.utility, after)) <= before + 1e-12
     assert all(map(given_.times.admits, after))
     assert sorted(c for one in after for c in one.bottoms) == sorted(c for one in dealt for c in one.bottoms)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000))
+def test_who_is_left_over_joins_the_cluster_that_it_costs_least(seed: int) -> None:
+    given_ = problem(seed, 7, trade_off=0.2)
+    given_ = replace(given_, times=replace(given_.times, capacity=np.full(7, 8)))
+    before = [Cluster(0, (1,)), Cluster(2, (3,)), Cluster(4, (5,))]
+    after = list(before)
+    _place(given_, after, 6)
+    joined = [replace(one, bottoms=(*one.bottoms, 6)) for one in before]
+    alternatives = [[*before[:k], joined[k], *before[k + 1 :]] for k in range(3)]
+    totals = [sum(map(given_.utility, each)) for each in alternatives]
+    assert sum(map(given_.utility, after)) == pytest.approx(min(totals))
+    assert sorted(client for one in after for client in one.bottoms) == [1, 3, 5, 6]
 
 
 def test_swaps_bring_labels_together() -> None:

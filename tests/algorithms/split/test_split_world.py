@@ -76,6 +76,12 @@ def test_merging_equal_batches_learns_what_a_shared_top_does_and_waits_for_every
     assert min(row["start_s"] for row in by_start if row["what"] == "gradient") >= max(sent_s)
 
 
+def test_clients_of_larger_minibatches_weigh_more_in_the_top_and_in_the_mean_of_bottoms() -> None:
+    job = split_experiment().world._job(Task(clients=(0, 3), num_iterations=2, batch_sizes=(2, 6)))
+    assert job.top_weights.tolist() == job.mean_weights.tolist() == [0.25, 0.75]
+    assert job.counts.tolist() == [2, 6]
+
+
 def test_a_sequential_top_takes_clients_in_an_order_of_its_own_in_every_iteration() -> None:
     clients = tuple(range(6))
     job = split_experiment().world._job(
