@@ -1,11 +1,13 @@
 """What split learning is compared with: AdaptSFL's cut and interval, PyramidFL's clients and how long they work."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from small_split import split_experiment
 
+from algorithms.split.ada_sfl import AdaSFL
 from algorithms.split.adapt_sfl import AdaptSFL
 from testbed.experiments.run import Experiment
 
@@ -97,3 +99,46 @@ def test_pyramidfl_takes_the_plain_mean_of_those_it_asked() -> None:
     assert len({work.update_norm for work in works}) == len(works)
     mean = np.mean([work.parameters.astype(np.float64) for work in works], axis=0)
     np.testing.assert_allclose(experiment.world.server.vector, mean, atol=1e-6)
+
+
+def test_fedavg_weighs_clients_by_their_data() -> None:
+    experiment, _, weights = mixed(algorithm__kind="fedavg-links")
+    sizes = experiment.workload.data_sizes
+    assert weights == pytest.approx(sizes / sizes.sum())
+    assert len(set(sizes.tolist())) > 1
+
+
+def test_mergesfl_returns_no_gradient_before_all_activations_are_there() -> None:
+    experiment, (work,), _ = mixed(algorithm__kind="mergesfl")
+    num_clients = len(work.task.clients)
+    assert num_clients > 1
+    flows = sorted(experiment.simulation.records.rows("flow"), key=lambda row: row["start_s"])
+    sent_s = [row["end_s"] for row in flows if row["what"] == "activations"][:num_clients]
+    assert min(row["start_s"] for row in flows if row["what"] == "gradient") >= max(sent_s) > min(sent_s)
+
+
+def test_adasfl_comes_to_make_the_rounds_that_lower_the_loss_most_a_second() -> None:
+    """Rounds of 20 iterations lower it more, rounds of 5 more a second."""
+    gains, lasts_s = {5: 0.2, 20: 0.5}, {5: 1.0, 20: 10.0}
+    made: list[int] = []
+
+    def run_round(tasks: Any) -> Any:
+        loss, now_s = 9.0 - sum(gains[tau] for tau in made), sum(lasts_s[tau] for tau in made)
+        made.append(tasks[0].num_iterations)
+        yield
+        return [SimpleNamespace(train_loss=loss, start_s=now_s, end_s=now_s + lasts_s[made[-1]])]
+
+    world: Any = SimpleNamespace(
+        num_clients=2,
+        batch_sizes=np.array([4, 4]),
+        server_share_bit_per_s=1e6,
+        planned_times=lambda most, share: SimpleNamespace(alone_s=lambda clients: np.ones(2)),
+        serves=True,
+        run_round=run_round,
+        mix=lambda works, weights: None,
+    )
+    rounds = AdaSFL(iterations=(20, 5)).serve(world)
+    for _ in range(8):
+        next(rounds)
+    assert made[:2] == [20, 5]
+    assert made[3:] == [5] * 5
