@@ -79,4 +79,4 @@ def _waiting_between(run: RunResult) -> float:
     return float(np.mean(shares))
 
 
-SECTION: Final = Section("ablations", "Which part of ParallelSFL earns what?", 60.0, find)
+SECTION: Final = Section("ablations", "Which part of ParallelSFL earns what?", 6.0, find)

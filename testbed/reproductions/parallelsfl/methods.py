@@ -104,7 +104,8 @@ def _less(own: Sequence[Spent], others: Sequence[Spent], part: str) -> str:
 
 
 SECTIONS: Final = (
-    Section("heterogeneous", "Unequal labels and machines: who gains?", 60.0, partial(find, "heterogeneous")),
-    Section("moderate", "Labels less unequal: does it hold?", 60.0, partial(find, "moderate")),
-    Section("homogeneous", "Labels and machines alike: does it cost anything?", 60.0, partial(find, "homogeneous")),
+    Section("heterogeneous", "Unequal labels and machines: who gains?", 6.0, partial(find, "heterogeneous")),
+    Section("narrow", "And where the server's link is a quarter as wide?", 6.0, partial(find, "narrow")),
+    Section("moderate", "Labels less unequal: does it hold?", 6.0, partial(find, "moderate")),
+    Section("homogeneous", "Labels and machines alike: does it cost anything?", 8.0, partial(find, "homogeneous")),
 )
