@@ -37,8 +37,8 @@ def find(setting: Setting) -> Finding:
         rows=tuple(rows),
         notes=(
             "C: clusters. KL(Phi_c || Phi_0) of their labels, and inside: waiting in a cluster and iteration; means "
-            "over clusters and rounds. Between: the mean share of a round that a cluster waits for the slowest. Accuracy: "
-            "the mean of the last five evaluations.",
+            "over clusters and rounds. Between: the mean share of a round that a cluster waits for the slowest. "
+            "Accuracy: the mean of the last five evaluations.",
         ),
     )
 
