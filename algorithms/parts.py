@@ -123,6 +123,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "algorithms.split.ada_sfl:AdaSFL",
             "split learning, batches by speed and rounds as long as pays (Liao et al., IEEE/ACM ToN 2024)",
         ),
+        "adaptsfl": (
+            "algorithms.split.adapt_sfl:AdaptSFL",
+            "split learning, the cut and the rounds that promise most (after Lin et al., 2024)",
+        ),
         "fedavg-links": (
             "algorithms.split.fedavg_links:FedavgLinks",
             "whole models over links: FedAvg beside split learning (McMahan et al., AISTATS 2017)",
@@ -138,6 +142,10 @@ PARTS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "parallelsfl": (
             "algorithms.split.parallel_sfl:ParallelSFL",
             "split learning in clusters that clients host, each with its own pace (Liao et al., MobiCom 2024)",
+        ),
+        "pyramidfl-links": (
+            "algorithms.split.pyramidfl_links:PyramidflLinks",
+            "whole models over links: PyramidFL beside split learning (Li et al., MobiCom 2022)",
         ),
         "splitfed": (
             "algorithms.split.split_fed:SplitFed",

@@ -90,12 +90,14 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "air-fedga": [{}, {"payload": "delta", "grouping": {"kind": "tier", "num_groups": 3}}],
         "dynamic": [{}, {"payload": "delta", "selection": {"kind": "energy-aware", "max_fraction": 0.5}}],
         "adasfl": [{"iterations": [2, 3]}],
+        "adaptsfl": [{"intervals": [1, 3]}],
+        "pyramidfl-links": [{"num_clients": 3, "num_iterations": 2}],
         "fedavg-links": [{"num_iterations": 2}],
         "locfedmix-sl": [{"num_iterations": 2}, {"num_iterations": 2, "mixing_concentration": 0}],
         "mergesfl": [{"num_iterations": 2, "generations": 2}],
         "parallelsfl": [
             {"max_iterations": 3, "bottom_rate_bit_per_s": 1e5},
-            {"max_iterations": 3, "bottom_rate_bit_per_s": 1e5, "rotates": True, "trade_off": 0},
+            {"max_iterations": 3, "bottom_rate_bit_per_s": 1e5, "rotates": True, "only_closer": True},
             {"max_iterations": 3, "bottom_rate_bit_per_s": 1e5, "clusters": "random", "paces": "equal"},
         ],
         "splitfed": [

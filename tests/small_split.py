@@ -24,6 +24,8 @@ SMALL = {
     "algorithm.mergesfl.generations": 3,
     "algorithm.locfedmix-sl.num_iterations": 4,
     "algorithm.fedavg-links.num_iterations": 4,
+    "algorithm.pyramidfl-links.num_iterations": 4,
+    "algorithm.pyramidfl-links.num_clients": 3,
     "algorithm.adasfl.iterations": [2, 4],
 }
 

@@ -14,10 +14,8 @@ than by dropping who comes last; a job counts as one epoch; the clip of rewards 
 median of all T_i, exploration falls from 0.9 by 0.98 a round to 0.2, as in Oort; the model goes down in full precision.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +23,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from algorithms.compression.packing import plain_packets, step_along_mean
 from algorithms.grouping.single import SingleGroup
-from algorithms.selection.pyramid import exploration_fraction, utilities
+from algorithms.selection.pyramid import ClientMemory
 from algorithms.worlds.federation import Federation
 from algorithms.worlds.group import Group
 from algorithms.worlds.packets import Answers, Order
@@ -39,21 +37,6 @@ from testbed.streams import Purpose
 __all__ = ["Pyramidfl"]
 
 _Dropped = Annotated[float, Field(ge=0, lt=1)]
-
-
-@dataclass
-class _Memory:
-    """What the server knows of every client; NaN and 0 where it never answered."""
-
-    rewards: FloatArray  # (num_clients,) n_i times its last loss
-    norms: FloatArray  # (num_clients,) of its last update
-    last_round: FloatArray  # (num_clients,) from 1
-    round_number: int = 1  # t
-
-    @classmethod
-    def empty(cls, num_clients: int) -> Self:
-        """Return the memory before the first round."""
-        return cls(np.full(num_clients, np.nan), np.full(num_clients, np.nan), np.zeros(num_clients))
 
 
 class Pyramidfl(Part):
@@ -76,7 +59,7 @@ class Pyramidfl(Part):
 
     def serve(self, fed: Federation, group: Group) -> Process:
         """One round after another."""
-        memory = _Memory.empty(len(fed.fleet))
+        memory = ClientMemory.empty(len(fed.fleet))
         while fed.serves(group):
             base = yield from fed.send_packets(
                 group,
@@ -87,21 +70,12 @@ class Pyramidfl(Part):
             step_along_mean(fed, answers)
             self._remember(fed, memory, answers)
 
-    def _choose(self, fed: Federation, memory: _Memory, present: Sequence[int]) -> tuple[int, ...]:
-        rng, wanted = fed.simulation.stream(Purpose.SELECTION, memory.round_number), self.num_clients
+    def _choose(self, fed: Federation, memory: ClientMemory, present: Sequence[int]) -> tuple[int, ...]:
+        rng = fed.simulation.stream(Purpose.SELECTION, memory.round_number)
         transfers_s, training_s = self._foresee_s(fed, list(range(len(fed.fleet))))
-        times_s = transfers_s + training_s
-        values = utilities(memory.rewards, memory.last_round, memory.round_number, times_s, self.alpha)
-        known = [client for client in present if memory.last_round[client] > 0]
-        unknown = [client for client in present if memory.last_round[client] == 0]
-        num_candidates = min(math.ceil(self.over_commit * wanted), len(present))
-        num_new = min(round(exploration_fraction(memory.round_number) * num_candidates), len(unknown))
-        num_new = max(num_new, num_candidates - len(known))
-        best = sorted(known, key=lambda client: -values[client])[: num_candidates - num_new]
-        candidates = best + rng.permutation(unknown).astype(int)[:num_new].tolist()
-        return tuple(sorted(sorted(candidates, key=lambda client: times_s[client])[:wanted]))
+        return memory.cohort(present, transfers_s + training_s, self.num_clients, self.over_commit, self.alpha, rng)
 
-    def _orders(self, fed: Federation, memory: _Memory, clients: list[int]) -> dict[int, Order]:
+    def _orders(self, fed: Federation, memory: ClientMemory, clients: list[int]) -> dict[int, Order]:
         usefulness = np.nan_to_num(memory.norms, nan=np.inf)
         ranks = {client: place for place, client in enumerate(sorted(clients, key=lambda c: -usefulness[c]))}
         transfers_s, training_s = self._foresee_s(fed, clients)
@@ -122,11 +96,10 @@ class Pyramidfl(Part):
         transfers_s, _ = fed.foresee_members(clients, whole, whole)
         return transfers_s, fed.fleet.training_time_s(fed.workload.job_flop)[clients]
 
-    def _remember(self, fed: Federation, memory: _Memory, answers: Answers) -> None:
+    def _remember(self, fed: Federation, memory: ClientMemory, answers: Answers) -> None:
         for member in answers.trained:
             assert member.handle is not None
             output = member.handle.value()
-            memory.rewards[member.client] = fed.workload.data_sizes[member.client] * output.train_loss
-            memory.norms[member.client] = output.update_norm
-            memory.last_round[member.client] = memory.round_number
+            reward = fed.workload.data_sizes[member.client] * output.train_loss
+            memory.note(member.client, reward, output.update_norm)
         memory.round_number += 1

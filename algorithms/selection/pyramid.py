@@ -1,14 +1,19 @@
-"""The utility by which PyramidFL asks clients, as Oort does, and how much it explores. Pure maths.
+"""Whom PyramidFL asks, as Oort does: by utility, and some at random who were never asked.
 
 Li et al., MobiCom 2022, and its public code; see `algorithms/federated/pyramidfl.py`.
 """
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from testbed.layout import FloatArray
 
-__all__ = ["exploration_fraction", "utilities"]
+__all__ = ["ClientMemory", "exploration_fraction", "utilities"]
 
 _CLIP_PERCENTILE = 95
 _UNCERTAINTY = 0.1
@@ -48,3 +53,51 @@ def utilities(
     slow = times_s > preferred_s
     values[slow & known] *= (preferred_s / times_s[slow & known]) ** alpha
     return values
+
+
+@dataclass
+class ClientMemory:
+    """What the server knows of every client; NaN and 0 where it never answered."""
+
+    rewards: FloatArray  # (num_clients,) n_i times its last loss
+    norms: FloatArray  # (num_clients,) of its last update
+    last_round: FloatArray  # (num_clients,) from 1
+    round_number: int = 1  # t
+
+    @classmethod
+    def empty(cls, num_clients: int) -> Self:
+        """Return the memory before the first round."""
+        return cls(np.full(num_clients, np.nan), np.full(num_clients, np.nan), np.zeros(num_clients))
+
+    def note(self, client: int, reward: float, norm: float) -> None:
+        """Remember what a client answered in this round."""
+        self.rewards[client], self.norms[client], self.last_round[client] = reward, norm, self.round_number
+
+    def cohort(
+        self,
+        present: Sequence[int],
+        times_s: FloatArray,
+        num_clients: int,
+        over_commit: float,
+        alpha: float,
+        rng: np.random.Generator,
+    ) -> tuple[int, ...]:
+        """Return whom to ask in this round, ascending.
+
+        Parameters
+        ----------
+        present : who can be asked.
+        times_s : of everybody, what a round with it takes [s].
+        num_clients : K, how many are asked: the soonest of the candidates.
+        over_commit : candidates over K.
+        alpha : the exponent of the penalty for times above the median.
+        """
+        values = utilities(self.rewards, self.last_round, self.round_number, times_s, alpha)
+        known = [client for client in present if self.last_round[client] > 0]
+        unknown = [client for client in present if self.last_round[client] == 0]
+        num_candidates = min(math.ceil(over_commit * num_clients), len(present))
+        num_new = min(round(exploration_fraction(self.round_number) * num_candidates), len(unknown))
+        num_new = max(num_new, num_candidates - len(known))
+        best = sorted(known, key=lambda client: -values[client])[: num_candidates - num_new]
+        candidates = best + rng.permutation(unknown).astype(int)[:num_new].tolist()
+        return tuple(sorted(sorted(candidates, key=lambda client: times_s[client])[:num_clients]))

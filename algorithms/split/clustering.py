@@ -3,14 +3,14 @@
 1. Clients are cut into K sets of similar labels (k-means on their label shares, Euclidean).
 2. The client with the widest way in, of the set with most clients left, hosts the top of a new cluster.
 3. Of every set the slowest client is a candidate; the one that brings the cluster's labels closest to everybody's
-   joins, as long as host and labels gain by it.
+   joins, as long as the host can take one more (8, 10) - or, our choice, as long as it brings them closer at all.
 4. Who is left over joins the cluster whose utility it costs least.
 5. Bottoms are swapped between clusters while the sum of utilities falls:
 
        U_c = lambda W_c / t_o + (1 - lambda) KL(Phi_c || Phi_0) / ln M                                 (14)
 
-Our choice: both terms are normalised as written, the second cut off at 1; a cluster stops when no candidate lowers its
-divergence; Phi_c is the plain mean of its bottoms' label shares; five passes of swaps at most.
+Our choice: both terms are normalised as written, the second cut off at 1; Phi_c is the plain mean of its bottoms' label
+shares; five passes of swaps at most.
 """
 
 import itertools
@@ -38,12 +38,14 @@ class ClusterProblem:
     shares : (num_clients, num_classes) label shares.
     rates : (num_clients,) how fast each can receive, B [bit/s].
     trade_off : lambda in [0, 1], how much waiting counts against labels.
+    only_closer : whether a bottom joins only if it brings the cluster's labels closer to everybody's.
     """
 
     times: PlannedTimes
     shares: FloatArray
     rates: FloatArray
     trade_off: float
+    only_closer: bool = False
 
     def divergence(self, bottoms: Sequence[int]) -> float:
         """Return KL(Phi_c || Phi_0) of some bottoms; infinity for none."""
@@ -96,10 +98,11 @@ def _fill(problem: ClusterProblem, host: int, sets: list[set[int]]) -> Cluster:
     bottoms: list[int] = []
     while True:
         slowest = [max(sorted(one), key=lambda client: problem.times.alone_s([client])[0]) for one in sets if one]
-        here = problem.divergence(bottoms)
         found = [c for c in slowest if not bottoms or problem.times.admits(_with(host, [*bottoms, c]))]
         best = min(found, key=lambda client: problem.divergence([*bottoms, client]), default=None)
-        if best is None or problem.divergence([*bottoms, best]) >= here:
+        if best is None or (
+            problem.only_closer and problem.divergence([*bottoms, best]) >= problem.divergence(bottoms)
+        ):
             return _with(host, bottoms)
         bottoms.append(best)
         next(one for one in sets if best in one).remove(best)

@@ -44,6 +44,7 @@ class ParallelSFL(Part):
     max_iterations: PositiveInt = 20  # tau_max, those of the fastest cluster
     bottom_rate_bit_per_s: BitPerSecond = 4e5  # b, what one bottom takes of its host's way in, at most; our choice
     clusters: Literal["utility", "random"] = "utility"  # by Algorithm 1, or dealt by chance
+    only_closer: bool = False  # whether a bottom joins a cluster only if it brings its labels closer to everybody's
     paces: Literal["own", "equal"] = "own"  # iterations of a cluster by Eq. 17, or as many for all
     random_bottoms: PositiveInt = 4  # bottoms of a cluster that is dealt by chance
     rotates: bool = False  # whether hosts change from round to round
@@ -61,7 +62,7 @@ class ParallelSFL(Part):
         while fed.serves:
             if self.rotates or not clusters:
                 rates = _without_recent(fed.rates_bit_per_s, hosts) if self.rotates else fed.rates_bit_per_s
-                problem = ClusterProblem(times, fed.shares, rates, self.trade_off)
+                problem = ClusterProblem(times, fed.shares, rates, self.trade_off, self.only_closer)
                 clusters = self._form(fed, problem)
                 hosts = tuple(cluster.host for cluster in clusters)
             paces = local_frequencies(

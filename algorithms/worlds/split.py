@@ -21,7 +21,6 @@ from algorithms.worlds.group import Group
 from algorithms.worlds.round import Base, RoundTurn
 from algorithms.worlds.rows import CLIENT
 from algorithms.worlds.server import Server
-from algorithms.worlds.split_messages import SplitMessages
 from algorithms.worlds.split_rows import CLUSTER
 from algorithms.worlds.split_settings import SplitSettings
 from algorithms.worlds.split_task import Task, Work
@@ -30,7 +29,6 @@ from channels.wan.network import Network
 from testbed.devices.availability import Absences, AlwaysAvailable
 from testbed.devices.fleet import Fleet
 from testbed.errors import RequestError
-from testbed.learning.split_model import split_cost
 from testbed.learning.workload import Workload
 from testbed.records import TRAINING
 from testbed.simulation import Process, Simulation
@@ -60,8 +58,8 @@ class Split(SplitWork):
         )
         self.network = Network(simulation, links.network(self.rates_bit_per_s), count + 1)
         self.server = Server(simulation, workload.initial_state, workload.watch)
-        self.halves = split_cost(workload.task, settings.cut)
-        self.messages = SplitMessages(self.halves, settings.codec)
+        self._messages = {}
+        self.messages = self.messages_at(None)
         self.shares = label_shares(workload.label_histograms)
         self._everybody = Group(0, tuple(range(count)), workload.data_sizes)
         self._server_queue = simpy.Resource(simulation.env)
@@ -101,18 +99,19 @@ class Split(SplitWork):
         """Samples of each client's minibatch as the scenario states it, `(num_clients,)`."""
         return np.array([self.workload.plan.width(int(size)) for size in self.workload.data_sizes], dtype=np.int64)
 
-    def planned_times(self, batch: int, bottom_rate_bit_per_s: float) -> PlannedTimes:
+    def planned_times(self, batch: int, bottom_rate_bit_per_s: float, cut: int | None = None) -> PlannedTimes:
         """Return what the server knows of the clients' times with minibatches of `batch` samples.
 
         `bottom_rate_bit_per_s` : b, at most what one bottom takes of its host's way in.
+        `cut` : where the model is cut; None: the scenario's.
         """
-        speed, rates = self.fleet.flop_per_s, self.rates_bit_per_s
-        bits = self.messages.at_cut_bits(batch)
+        speed, rates, messages = self.fleet.flop_per_s, self.rates_bit_per_s, self.messages_at(cut)
+        bits = messages.at_cut_bits(batch)
         return PlannedTimes(
-            bottom_s=self.halves.bottom.flop(batch) / speed,
-            top_s=self.halves.top.flop(batch) / speed,
+            bottom_s=messages.halves.bottom.flop(batch) / speed,
+            top_s=messages.halves.top.flop(batch) / speed,
             exchange_s=2.0 * bits / np.minimum(rates, bottom_rate_bit_per_s),
-            model_s=2.0 * self.messages.model_bits / rates,
+            model_s=2.0 * messages.model_bits / rates,
             capacity=np.maximum(1, np.floor(rates / bottom_rate_bit_per_s)).astype(np.int64),
         )
 

@@ -46,7 +46,7 @@ class SplitJobs:
         orders = np.argsort(luck.random(shape), axis=1) if task.top == "sequential" else None
         return JointJob(
             task=self.workload.task,
-            cut=self.settings.cut,
+            cut=self.settings.cut if task.cut is None else task.cut,
             clients=task.clients,
             index=indices[0],
             base_version=self.server.version,
@@ -56,7 +56,7 @@ class SplitJobs:
             learning_rate=self.workload.optimizer.learning_rate.rate(self.server.version),
             top=task.top,
             top_weights=task.batch_weights,
-            mean_weights=task.batch_weights if task.mean_weights is None else task.mean_weights,
+            mean_weights=task.batch_weights,
             codec=Fp32Codec() if task.whole else self.settings.codec,
             orders=orders,
             mixing=luck.beta(alpha, alpha, shape) if alpha else None,

@@ -18,8 +18,9 @@ _FLOAT32_BITS = 32.0
 
 @dataclass(frozen=True)
 class SplitMessages:
-    """Sizes of messages [bit]."""
+    """Sizes of messages [bit] where the model is cut after `cut` modules."""
 
+    cut: int
     halves: SplitCost
     codec: Codec
 

@@ -11,6 +11,7 @@ CLUSTER = Schema.of(
     cluster=("int", "number of the cluster in its round"),
     host=("int", "device that hosted the top; -1: the server, or nobody"),
     num_bottoms=("int", "clients that held a bottom, N_c"),
+    cut=("int", "modules of the model that were their bottom; 0: it was not cut"),
     num_iterations=("int", "iterations, tau_c"),
     iteration_s=("float", "mean time of an iteration as it went [s]"),
     planned_iteration_s=("float", "time of an iteration without queues and shared links, t_o [s]"),

@@ -67,7 +67,7 @@ class SplitSettings(Settings):
     links: AccessLinks  # what joins them and the server
     cut: PositiveInt  # how many of the model's modules are its bottom
     codec: Annotated[Codec, component("codec")] = "fp32"  # type: ignore[assignment]  # of activations and gradients
-    server_flop_per_s: PositiveFloat  # how fast the server trains a top that it hosts; "inf": at once
+    server_flop_per_s: PositiveFloat  # how fast the server trains a top that it hosts
     algorithm: Annotated[Any, component("algorithm")]  # the method
 
     @property

@@ -23,9 +23,9 @@ class Task:
     batch_sizes : samples of each one's minibatches, no more than it has.
     host : the device that hosts the top; None: the server.
     whole : whether the one client trains the whole model and nothing is split.
+    cut : after how many modules the model is cut; None: the scenario's cut.
     top : who steps the top; see `JointJob`.
     merges : whether the host waits for everybody's activations and trains on them as one batch.
-    mean_weights : of the bottoms in the cluster's model; None: by samples in a batch.
     mixing_concentration : alpha of Beta(alpha, alpha), by which the host mixes activations; 0: it does not.
     local_weights : of the clients' own loss; see `JointJob`.
     """
@@ -35,9 +35,9 @@ class Task:
     batch_sizes: tuple[int, ...]
     host: int | None = None
     whole: bool = False
+    cut: int | None = None
     top: TopRule = "shared"
     merges: bool = False
-    mean_weights: FloatArray | None = None
     mixing_concentration: float = 0.0
     local_weights: tuple[float, float] = (0.0, 0.0)
 
@@ -66,3 +66,8 @@ class Work:
     def train_loss(self) -> float:
         """The mean loss of the first minibatches, before the first step [nat]. Reading computes all outstanding."""
         return self.handle.value().train_loss
+
+    @property
+    def update_norm(self) -> float:
+        """The Euclidean norm of what was learnt minus what was sent. Reading computes every outstanding job."""
+        return self.handle.value().update_norm

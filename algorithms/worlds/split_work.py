@@ -20,7 +20,7 @@ from algorithms.worlds.split_settings import SplitSettings
 from algorithms.worlds.split_task import Task, Work
 from channels.wan.network import Delivery, Network
 from testbed.devices.fleet import Fleet
-from testbed.learning.split_model import SplitCost
+from testbed.learning.split_model import split_cost
 from testbed.learning.workload import Workload
 from testbed.simulation import Process, Simulation
 
@@ -47,6 +47,7 @@ class _Ongoing:
     number: int
     task: Task
     version: int
+    messages: SplitMessages
     start_s: float
     spent: dict[int, _Spent] = field(default_factory=dict)
     waiting_s: float = 0.0
@@ -72,8 +73,7 @@ class SplitWork(SplitJobs):
     fleet: Fleet
     network: Network
     server: Server
-    halves: SplitCost
-    messages: SplitMessages
+    _messages: dict[int, SplitMessages]  # by cut
     _server_queue: simpy.Resource
     _server_last: int
     _record_training: Callable[..., None]
@@ -85,12 +85,20 @@ class SplitWork(SplitJobs):
         """The number of the server in the network."""
         return len(self.fleet)
 
+    def messages_at(self, cut: int | None) -> SplitMessages:
+        """Return what halves of a model that is cut there cost and send; None: at the scenario's cut."""
+        cut = self.settings.cut if cut is None else cut
+        if cut not in self._messages:
+            self._messages[cut] = SplitMessages(cut, split_cost(self.workload.task, cut), self.settings.codec)
+        return self._messages[cut]
+
     def divergence(self, clients: Sequence[int]) -> float:
         """Return KL(Phi_c || Phi_0) of the plain mean of some clients' label shares from that of all [nat]."""
         return mix_divergence(self.shares[list(clients)].mean(axis=0), self.shares.mean(axis=0))
 
     def _carry_out(self, number: int, task: Task, cause_id: int) -> Process:
-        ongoing = _Ongoing(number, task, self.server.version, self.simulation.now_s)
+        messages = self.messages_at(task.cut)
+        ongoing = _Ongoing(number, task, self.server.version, messages, self.simulation.now_s)
         handle = self.workload.jobs.submit(self._job(task), self.simulation.now_s)
         work = self._whole(ongoing, cause_id) if task.whole else self._split(ongoing, cause_id)
         span_id = yield from work
@@ -101,20 +109,20 @@ class SplitWork(SplitJobs):
 
     def _whole(self, ongoing: _Ongoing, cause_id: int) -> Process:
         """Send a client the model, let it train alone and send it back; return the last span."""
-        (client,), (batch,) = ongoing.task.clients, ongoing.task.batch_sizes
-        cause_id = yield from self._send(self.server_id, client, self.messages.model_bits, cause_id, "model down")
+        (client,), (batch,), bits = ongoing.task.clients, ongoing.task.batch_sizes, ongoing.messages.model_bits
+        cause_id = yield from self._send(self.server_id, client, bits, cause_id, "model down")
         flop = self.workload.cost.flop(batch) * ongoing.task.num_iterations
         began_s = self.simulation.now_s
         cause_id = yield from self._compute(ongoing, client, flop, cause_id)
         ongoing.computing_s = self.simulation.now_s - began_s
-        return (yield from self._send(client, self.server_id, self.messages.model_bits, cause_id, "model up"))
+        return (yield from self._send(client, self.server_id, bits, cause_id, "model up"))
 
     def _split(self, ongoing: _Ongoing, cause_id: int) -> Process:
         """Send the halves out, iterate and gather them; return the last span."""
-        task = ongoing.task
-        host, bits = self.server_id if task.host is None else task.host, self.messages.bottom_bits
+        task, messages = ongoing.task, ongoing.messages
+        host, bits = self.server_id if task.host is None else task.host, messages.bottom_bits
         if task.host is not None:
-            cause_id = yield from self._send(self.server_id, host, self.messages.model_bits, cause_id, "model down")
+            cause_id = yield from self._send(self.server_id, host, messages.model_bits, cause_id, "model down")
         down = [partial(self._send, host, client, bits, cause_id, "bottom down") for client in task.clients]
         cause_id, _ = yield from self._all(task.clients, down)
         began_s = self.simulation.now_s
@@ -131,7 +139,7 @@ class SplitWork(SplitJobs):
         cause_id, _ = yield from self._all(task.clients, up)
         if task.host is None:
             return cause_id
-        return (yield from self._send(host, self.server_id, self.messages.model_bits, cause_id, "model up"))
+        return (yield from self._send(host, self.server_id, messages.model_bits, cause_id, "model up"))
 
     def _gather(self, task: Task) -> _Gathering | None:
         if not task.merges:
@@ -142,15 +150,16 @@ class SplitWork(SplitJobs):
         self, ongoing: _Ongoing, host: int, client: int, batch: int, gathering: _Gathering | None, cause_id: int
     ) -> Process:
         """Make one iteration of one bottom; return its last span."""
-        bits, bottom, local = self.messages.at_cut_bits(batch), self.halves.bottom, ongoing.task.local_weights
-        heads = self._heads_flop() * batch if any(local) else 0.0
+        messages, task = ongoing.messages, ongoing.task
+        bits, bottom = messages.at_cut_bits(batch), messages.halves.bottom
+        heads = self._heads_flop(messages) * batch if any(task.local_weights) else 0.0
         forward = bottom.forward_flop_per_sample * batch
         cause_id = yield from self._compute(ongoing, client, forward, cause_id)
         cause_id = yield from self._send(client, host, bits, cause_id, "activations")
         if gathering is not None:
             cause_id = yield from self._wait_for_all(client, gathering, cause_id)
-        passes = 2 if ongoing.task.mixing_concentration else 1  # unmixed, and mixed with another's
-        cause_id = yield from self._train_top(ongoing, host, passes * self.halves.top.flop(batch), cause_id)
+        passes = 2 if task.mixing_concentration else 1  # unmixed, and mixed with another's
+        cause_id = yield from self._train_top(ongoing, host, passes * messages.halves.top.flop(batch), cause_id)
         cause_id = yield from self._send(host, client, bits, cause_id, "gradient")
         return (yield from self._compute(ongoing, client, bottom.flop(batch) - forward + heads, cause_id))
 
@@ -187,10 +196,10 @@ class SplitWork(SplitJobs):
 
     # -- ground verbs ----------------------------------------------------------------------------------------------
 
-    def _heads_flop(self) -> float:
+    def _heads_flop(self, messages: SplitMessages) -> float:
         """Return what the heads of a client's own loss cost, forward and backward, of a sample [FLOP]."""
         num_inputs = int(np.prod(self.workload.task.train_inputs.shape[1:]))
-        return 6.0 * self.halves.num_smashed * (num_inputs + self.workload.task.num_classes)
+        return 6.0 * messages.halves.num_smashed * (num_inputs + self.workload.task.num_classes)
 
     def _send(self, source: int, target: int, bits: float, cause_id: int, what: str) -> Process:
         delivery: Delivery = yield from self.network.transfer(source, target, bits, cause_id, what)
@@ -209,8 +218,6 @@ class SplitWork(SplitJobs):
         if host != self.server_id:
             return (yield from self._compute(ongoing, host, flop, cause_id))
         duration_s = flop / self.settings.server_flop_per_s
-        if duration_s <= 0:
-            return cause_id
         records, asked_s = self.simulation.records, self.simulation.now_s
         with self._server_queue.request() as turn:
             yield turn
@@ -225,38 +232,41 @@ class SplitWork(SplitJobs):
     # -- what is noted --------------------------------------------------------------------------------------------
 
     def _record(self, ongoing: _Ongoing, span_id: int) -> None:
-        task = ongoing.task
+        task, messages = ongoing.task, ongoing.messages
         for client, spent in sorted(ongoing.spent.items()):
             self._record_training(
                 spent.span_id, client, self._job_index(task, client), ongoing.version, spent.start_s, spent.end_s,
-                spent.flop, self._peak_bytes(task, client), spent.energy_j, "completed",
+                spent.flop, self._peak_bytes(ongoing, client), spent.energy_j, "completed",
             )  # fmt: skip
-        bits = 0.0 if task.whole else 2.0 * task.num_iterations * sum(map(self.messages.at_cut_bits, task.batch_sizes))
+        bits = 0.0 if task.whole else 2.0 * task.num_iterations * sum(map(messages.at_cut_bits, task.batch_sizes))
         planned_s = max(
-            self._planned_iteration_s(task, *each) for each in zip(task.clients, task.batch_sizes, strict=True)
+            self._planned_iteration_s(ongoing, *each) for each in zip(task.clients, task.batch_sizes, strict=True)
         )
         self._record_cluster(
             ongoing.version, ongoing.number, NOBODY if task.host is None else task.host, len(task.clients),
-            task.num_iterations, ongoing.computing_s / task.num_iterations, planned_s, ongoing.waiting_s,
-            self.divergence(task.clients), bits, ongoing.start_s, self.simulation.now_s, span_id,
+            0 if task.whole else messages.cut, task.num_iterations, ongoing.computing_s / task.num_iterations,
+            planned_s, ongoing.waiting_s, self.divergence(task.clients), bits, ongoing.start_s,
+            self.simulation.now_s, span_id,
         )  # fmt: skip
 
     def _job_index(self, task: Task, client: int) -> int:
         return self._num_jobs[client] - 1 if client in task.clients else NOBODY
 
-    def _planned_iteration_s(self, task: Task, client: int, batch: int) -> float:
+    def _planned_iteration_s(self, ongoing: _Ongoing, client: int, batch: int) -> float:
         """Return t_i of Eq. 9 with the links as they are when nobody shares them [s]."""
-        speed = float(self.fleet.flop_per_s[client])
+        task, messages, speed = ongoing.task, ongoing.messages, float(self.fleet.flop_per_s[client])
         if task.whole:
             return self.workload.cost.flop(batch) / speed
         host = self.server_id if task.host is None else task.host
         host_speed = self.settings.server_flop_per_s if task.host is None else float(self.fleet.flop_per_s[host])
-        exchange_s = 2 * self.network.foresee_transfer_s(client, host, self.messages.at_cut_bits(batch))
-        return self.halves.bottom.flop(batch) / speed + exchange_s + self.halves.top.flop(batch) / host_speed
+        exchange_s = 2 * self.network.foresee_transfer_s(client, host, messages.at_cut_bits(batch))
+        halves = messages.halves
+        return halves.bottom.flop(batch) / speed + exchange_s + halves.top.flop(batch) / host_speed
 
-    def _peak_bytes(self, task: Task, client: int) -> float:
+    def _peak_bytes(self, ongoing: _Ongoing, client: int) -> float:
         """Return what a device holds at most in its role [byte]."""
+        task, halves = ongoing.task, ongoing.messages.halves
         if client == task.host:
-            return self.halves.bottom.parameter_bytes + self.halves.top.peak_bytes(sum(task.batch_sizes))
+            return halves.bottom.parameter_bytes + halves.top.peak_bytes(sum(task.batch_sizes))
         batch = dict(zip(task.clients, task.batch_sizes, strict=True))[client]
-        return self.workload.cost.peak_bytes(batch) if task.whole else self.halves.bottom.peak_bytes(batch)
+        return self.workload.cost.peak_bytes(batch) if task.whole else halves.bottom.peak_bytes(batch)

@@ -19,7 +19,7 @@ from testbed.learning.cost import TrainingCost, training_cost
 from testbed.learning.device import CPU
 from testbed.learning.task import LearningTask
 
-__all__ = ["SplitCost", "cut_in_two", "split_cost"]
+__all__ = ["SplitCost", "cut_in_two", "possible_cuts", "split_cost"]
 
 _NUM_EXAMPLES = 2  # the counts do not depend on it
 
@@ -42,6 +42,19 @@ class SplitCost:
     top: TrainingCost
 
 
+def possible_cuts(model: nn.Module) -> tuple[int, ...]:
+    """Return after how many modules a sequential model can be cut so that both halves have parameters, ascending.
+
+    Raises
+    ------
+    RequestError : the model is no sequence of modules.
+    """
+    if not isinstance(model, nn.Sequential):
+        raise RequestError(f"only a sequence of modules can be cut in two, and the model is a {type(model).__name__}")
+    cuts = range(1, len(model))
+    return tuple(cut for cut in cuts if _has_parameters(model[:cut]) and _has_parameters(model[cut:]))
+
+
 def cut_in_two(model: nn.Module, cut: int) -> tuple[nn.Sequential, nn.Sequential]:
     """Return the first `cut` modules of a sequential model, and the rest; they are the model's own.
 
@@ -49,13 +62,11 @@ def cut_in_two(model: nn.Module, cut: int) -> tuple[nn.Sequential, nn.Sequential
     ------
     RequestError : the model is no sequence of modules, or one half would have no parameters.
     """
-    if not isinstance(model, nn.Sequential):
-        raise RequestError(f"only a sequence of modules can be cut in two, and the model is a {type(model).__name__}")
-    places = [at for at in range(1, len(model)) if _has_parameters(model[:at]) and _has_parameters(model[at:])]
-    if cut not in places:
-        names = ", ".join(f"{at} (after {type(model[at - 1]).__name__})" for at in places)
-        raise RequestError(f"cut = {cut}: both halves need parameters, so it can be {names or 'nowhere'}")
+    places = possible_cuts(model)
     modules = list(model.named_children())
+    if cut not in places:
+        names = ", ".join(f"{at} (after {type(modules[at - 1][1]).__name__})" for at in places)
+        raise RequestError(f"cut = {cut}: both halves need parameters, so it can be {names or 'nowhere'}")
     return nn.Sequential(OrderedDict(modules[:cut])), nn.Sequential(OrderedDict(modules[cut:]))
 
 

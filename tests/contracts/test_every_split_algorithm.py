@@ -63,7 +63,7 @@ def test_what_the_run_and_every_update_waited_for_adds_up_to_the_time_elapsed(ex
 
 def test_flows_of_a_finished_round_carry_exactly_what_was_encoded(experiment: Experiment) -> None:
     """Messages, bit by bit: those of a round that ended, and the closed forms of its traffic."""
-    world, messages = experiment.world, experiment.world.messages
+    world = experiment.world
     clusters = rows(experiment, "cluster")
     last = max(row["version"] for row in rows(experiment, "version"))
     ended_s = max(row["time_s"] for row in rows(experiment, "version"))
@@ -76,12 +76,12 @@ def test_flows_of_a_finished_round_carry_exactly_what_was_encoded(experiment: Ex
     at_cut = sum(row["bits"] for row in split)
     assert flows["activations"] == pytest.approx(at_cut / 2, rel=1e-9)
     assert flows["gradient"] == pytest.approx(at_cut / 2, rel=1e-9)
-    bottoms = sum(row["num_bottoms"] for row in split) * messages.bottom_bits
-    models = sum(row["host"] >= 0 or not row["bits"] for row in done) * messages.model_bits
+    bottoms = sum(row["num_bottoms"] * world.messages_at(row["cut"]).bottom_bits for row in split)
+    models = sum(row["host"] >= 0 or not row["bits"] for row in done) * world.messages.model_bits
     for what, bits in (("bottom", bottoms), ("model", models)):
         assert flows[f"{what} down"] == pytest.approx(bits, rel=1e-9)
         assert flows[f"{what} up"] == pytest.approx(bits, rel=1e-9)
-    assert messages.model_bits == 32 * world.workload.num_entries
+    assert world.messages.model_bits == 32 * world.workload.num_entries
 
 
 def test_what_a_job_encoded_is_what_its_cluster_was_charged(

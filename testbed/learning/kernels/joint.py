@@ -9,13 +9,12 @@ instead; with copies each client has a top, and they are averaged at the end lik
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import nn
-from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from testbed.learning.kernels.joint_heads import LocalHeads
@@ -24,8 +23,6 @@ from testbed.learning.split_model import cut_in_two
 from testbed.learning.task import State
 
 __all__ = ["skipped_jointly", "train_jointly"]
-
-Half: TypeAlias = dict[str, torch.Tensor]
 
 
 def train_jointly(job: JointJob) -> JointOutput:
@@ -76,9 +73,9 @@ class _Cluster:
     def __init__(self, job: JointJob) -> None:
         self.job, self.num_clients = job, len(job.clients)
         model = job.task.load(job.parameters)
-        self.bottom, self.top = cut_in_two(model, job.cut)
-        self.bottoms = [_copy(self.bottom) for _ in job.clients]
-        self.tops = [_copy(self.top) for _ in range(self.num_clients if job.top == "copies" else 1)]
+        bottom, top = cut_in_two(model, job.cut)
+        self.bottoms = [deepcopy(bottom) for _ in job.clients]
+        self.tops = [deepcopy(top) for _ in range(self.num_clients if job.top == "copies" else 1)]
         self.wire = _Wire(job.codec, np.zeros(self.num_clients))
         self.heads = [LocalHeads(job.local_weights, job.task.num_classes) for _ in job.clients]
         self.first_loss = 0.0
@@ -86,9 +83,7 @@ class _Cluster:
     def iterate(self, step: int) -> None:
         """Make one iteration of every client and of the top."""
         batches = [self._batch(step, position) for position in range(self.num_clients)]
-        smashed = [
-            functional_call(self.bottom, own, (inputs,)) for own, (inputs, _) in zip(self.bottoms, batches, strict=True)
-        ]
+        smashed = [bottom(inputs) for bottom, (inputs, _) in zip(self.bottoms, batches, strict=True)]
         arrived = [self.wire.carry(position, s).requires_grad_() for position, s in enumerate(smashed)]
         labels = [own for _, own in batches]
         gradients = self._step_top(step, arrived, labels)
@@ -96,7 +91,7 @@ class _Cluster:
             at_cut = self.wire.carry(position, gradient)
             own = self.heads[position].step(s, *batches[position], self.job.learning_rate)
             at_cut = at_cut if own is None else at_cut + own
-            weights = list(self.bottoms[position].values())
+            weights = list(self.bottoms[position].parameters())
             _descend(weights, torch.autograd.grad(s, weights, at_cut), self.job.learning_rate)
 
     def _batch(self, step: int, position: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -109,12 +104,13 @@ class _Cluster:
         """Step the top, or the tops; return the gradient of each client's loss at the cut."""
         job, rate = self.job, self.job.learning_rate
         orders = range(self.num_clients) if job.orders is None else job.orders[step].tolist()
-        total = [torch.zeros_like(weight) for weight in self.tops[0].values()]
+        total = [torch.zeros_like(weight) for weight in self.tops[0].parameters()]
         returned: dict[int, torch.Tensor] = {}
         loss_of_all = 0.0
         for position in orders:
-            weights = list(self.tops[position if job.top == "copies" else 0].values())
-            loss = cross_entropy(self._scores(position, arrived[position]), labels[position])
+            top = self.tops[position if job.top == "copies" else 0]
+            weights = list(top.parameters())
+            loss = cross_entropy(top(arrived[position]), labels[position])
             *gradient, returned[position] = torch.autograd.grad(loss, [*weights, arrived[position]])
             loss_of_all += float(job.top_weights[position]) * loss.item()
             if job.top != "shared":
@@ -126,16 +122,10 @@ class _Cluster:
             for sum_, part in zip(total, gradient, strict=True):
                 sum_.add_(part, alpha=float(job.top_weights[position]))
         if job.top == "shared":
-            _descend(list(self.tops[0].values()), total, rate)
+            _descend(list(self.tops[0].parameters()), total, rate)
         if step == 0:
             self.first_loss = loss_of_all
         return [returned[position] for position in range(self.num_clients)]
-
-    def _scores(self, position: int, smashed: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = functional_call(
-            self.top, self.tops[position if self.job.top == "copies" else 0], (smashed,)
-        )
-        return scores
 
     def _mixed_loss(
         self, step: int, position: int, arrived: Sequence[torch.Tensor], labels: Sequence[torch.Tensor]
@@ -145,22 +135,16 @@ class _Cluster:
         other, m = (position + 1) % self.num_clients, float(self.job.mixing[step, position])
         width = min(len(arrived[position]), len(arrived[other]))
         one, two = arrived[position][:width].detach(), arrived[other][:width].detach()
-        scores = self._scores(position, m * one + (1 - m) * two)
+        scores = self.tops[0](m * one + (1 - m) * two)
         own, others = labels[position][:width], labels[other][:width]
         return m * cross_entropy(scores, own) + (1 - m) * cross_entropy(scores, others)
 
     def result(self) -> State:
         """Return the weighted mean of the bottoms and the top, (num_entries,) float32; sums are in float64."""
         means = self.job.mean_weights
-        halves = _mean(self.bottoms, means) | (_mean(self.tops, means) if len(self.tops) > 1 else self.tops[0])
-        flat = [
-            halves[slot.name].detach().reshape(-1).cpu().numpy().astype(np.float32) for slot in self.job.task.layout
-        ]
+        halves = _mean(self.bottoms, means) | _mean(self.tops, means if len(self.tops) > 1 else np.ones(1))
+        flat = [halves[slot.name].reshape(-1).cpu().numpy().astype(np.float32) for slot in self.job.task.layout]
         return np.concatenate(flat)
-
-
-def _copy(half: nn.Module) -> Half:
-    return {name: weight.detach().clone().requires_grad_() for name, weight in half.named_parameters()}
 
 
 def _descend(weights: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor], rate: float) -> None:
@@ -169,8 +153,9 @@ def _descend(weights: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor],
             weight.add_(gradient, alpha=-rate)
 
 
-def _mean(halves: Sequence[Half], weights: np.ndarray) -> Half:
+def _mean(halves: Sequence[nn.Module], weights: np.ndarray) -> dict[str, torch.Tensor]:
+    parameters = [dict(half.named_parameters()) for half in halves]
     return {
-        name: sum(w * half[name].detach().double() for w, half in zip(weights.tolist(), halves, strict=True))
-        for name in halves[0]
+        name: sum(w * each[name].detach().double() for w, each in zip(weights.tolist(), parameters, strict=True))
+        for name in parameters[0]
     }

@@ -8,7 +8,9 @@ import numpy as np
 from testbed.experiments.result import RunResult
 from testbed.experiments.target import DEFAULT_RULE, Target, time_to
 
-__all__ = ["Spent", "spent_until"]
+__all__ = ["PARTS", "Spent", "spent_until"]
+
+PARTS: Final = ("seconds", "server_megabytes", "all_megabytes")  # of what is spent
 
 _BITS_PER_MEGABYTE: Final = 8e6
 

@@ -1,6 +1,7 @@
 """ParallelSFL's decisions: planned times, local frequencies, label mixes and Algorithm 1."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algorithms.split.cluster_times import Cluster, PlannedTimes, local_frequencies
-from algorithms.split.clustering import ClusterProblem, _swapped, form_clusters, pair_at_random
+from algorithms.split.clustering import ClusterProblem, _fill, _place, _swapped, form_clusters, pair_at_random
 from algorithms.split.label_mix import mix_divergence
 from algorithms.split.mixed_cohort import cohort_of_closest_labels
 from algorithms.split.regulated_batches import regulated_batches
@@ -47,13 +48,59 @@ def test_every_client_is_once_host_or_bottom_and_no_host_is_overloaded(seed: int
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000))
-def test_swaps_never_raise_the_sum_of_utilities(seed: int) -> None:
+def test_a_cluster_is_filled_until_its_host_can_take_no_more_or_nobody_brings_its_labels_closer(seed: int) -> None:
+    filled: list[Cluster] = []
+    for only_closer in (False, True):
+        given_ = replace(problem(seed, 16), only_closer=only_closer)
+        left = [set(range(first, 16, 4)) for first in (1, 2, 3, 4)]
+        cluster = _fill(given_, 0, left)
+        assert sorted([*cluster.bottoms, *set().union(*left)]) == list(range(1, 16))
+        slowest = [max(one, key=lambda client: given_.times.alone_s([client])[0]) for one in left if one]
+        more = [Cluster(0, (*cluster.bottoms, client)) for client in slowest]
+        admitted = [given_.divergence(one.bottoms) for one in more if given_.times.admits(one)]
+        assert min(admitted, default=math.inf) >= (given_.divergence(cluster.bottoms) if only_closer else math.inf)
+        filled.append(cluster)
+    assert set(filled[1].bottoms) <= set(filled[0].bottoms)
+
+
+def test_labels_that_are_all_alike_leave_clusters_of_one_bottom_if_each_must_bring_them_closer() -> None:
+    times = problem(0, 8, alike=True).times
+    even = ClusterProblem(times, np.full((8, NUM_CLASSES), 0.25), np.ones(8), 0.5)
+    sizes = [
+        sorted(
+            len(one.bottoms) for one in form_clusters(replace(even, only_closer=closer), 2, np.random.default_rng(0))
+        )
+        for closer in (False, True)
+    ]
+    assert sizes == [[2, 4], [1, 1, 1, 1]]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000))
+def test_swaps_never_raise_the_sum_of_utilities_and_overload_no_host(seed: int) -> None:
     given_ = problem(seed, 15)
+    given_ = replace(given_, times=replace(given_.times, top_s=np.full(15, 0.8)))
     dealt = [c for c in pair_at_random(given_, 4, np.random.default_rng(seed)) if given_.times.admits(c)]
     before = sum(map(given_.utility, dealt))
     after = _swapped(given_, list(dealt))
     assert sum(map(given_.utility, after)) <= before + 1e-12
+    assert all(map(given_.times.admits, after))
     assert sorted(c for one in after for c in one.bottoms) == sorted(c for one in dealt for c in one.bottoms)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000))
+def test_who_is_left_over_joins_the_cluster_that_it_costs_least(seed: int) -> None:
+    given_ = problem(seed, 7, trade_off=0.2)
+    given_ = replace(given_, times=replace(given_.times, capacity=np.full(7, 8)))
+    before = [Cluster(0, (1,)), Cluster(2, (3,)), Cluster(4, (5,))]
+    after = list(before)
+    _place(given_, after, 6)
+    joined = [replace(one, bottoms=(*one.bottoms, 6)) for one in before]
+    alternatives = [[*before[:k], joined[k], *before[k + 1 :]] for k in range(3)]
+    totals = [sum(map(given_.utility, each)) for each in alternatives]
+    assert sum(map(given_.utility, after)) == pytest.approx(min(totals))
+    assert sorted(client for one in after for client in one.bottoms) == [1, 3, 5, 6]
 
 
 def test_swaps_bring_labels_together() -> None:
@@ -99,6 +146,7 @@ def test_a_host_with_several_bottoms_must_not_be_what_an_iteration_takes_longest
     assert times.admits(Cluster(0, (1,)))
     assert not times.admits(Cluster(0, (1, 2)))  # 2 * 0.9 > 1.5
     assert times.iteration_s(Cluster(0, (1, 2))) == pytest.approx(2.4)
+    assert replace(times, top_s=np.full(3, 2.0)).admits(Cluster(0, (1,)))  # nobody stands in its line
 
 
 @settings(max_examples=60)

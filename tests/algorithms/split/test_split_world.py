@@ -76,11 +76,27 @@ def test_merging_equal_batches_learns_what_a_shared_top_does_and_waits_for_every
     assert min(row["start_s"] for row in by_start if row["what"] == "gradient") >= max(sent_s)
 
 
+def test_clients_of_larger_minibatches_weigh_more_in_the_top_and_in_the_mean_of_bottoms() -> None:
+    job = split_experiment().world._job(Task(clients=(0, 3), num_iterations=2, batch_sizes=(2, 6)))
+    assert job.top_weights.tolist() == job.mean_weights.tolist() == [0.25, 0.75]
+    assert job.counts.tolist() == [2, 6]
+
+
+def test_a_sequential_top_takes_clients_in_an_order_of_its_own_in_every_iteration() -> None:
+    clients = tuple(range(6))
+    job = split_experiment().world._job(
+        Task(clients=clients, num_iterations=20, batch_sizes=(4,) * 6, top="sequential")
+    )
+    assert job.orders is not None
+    assert (np.sort(job.orders, axis=1) == clients).all()
+    assert {row[0] for row in job.orders.tolist()} == set(clients)  # each is first at some time
+
+
 def test_bottoms_stand_in_line_at_their_host_and_no_longer_than_all_of_them_take() -> None:
     settings = {"devices__slowdown": "none", "links__slowest_bit_per_s": 2e6, "devices__profile__flop_per_s": 1e5}
     task = Task(clients=(0, 1, 2, 3), num_iterations=2, batch_sizes=(4,) * 4, host=5)
     (row,) = rows(crowded := after_one_round([task], [1.0], **settings), "cluster")
-    top_s = crowded.world.halves.top.flop(4) / 1e5
+    top_s = crowded.world.messages.halves.top.flop(4) / 1e5
     assert row["planned_iteration_s"] + 2.5 * top_s < row["iteration_s"]
     assert row["iteration_s"] <= row["planned_iteration_s"] + 3 * top_s + 0.05  # four flows share the host's link
     (alone,) = rows(after_one_round([Task(clients=(0,), num_iterations=2, batch_sizes=(4,), host=5)], [1.0]), "cluster")
