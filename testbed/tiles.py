@@ -86,7 +86,11 @@ class Tiles(Generic[T]):
         if entity < self._num_first:
             return self._vector(block)[entity]  # type: ignore[no-any-return]
         column, place = divmod(entity - self._num_first, TILE_ENTITIES)
-        return self._rows([column], block)[0][place]  # type: ignore[no-any-return]
+        row, position = divmod(block, TILE_BLOCKS)
+        tile = self._tiles.get((column, row))
+        if tile is None:
+            return self._rows([column], block)[0][place]  # type: ignore[no-any-return]
+        return tile[position, place]  # type: ignore[no-any-return]
 
     def _vector(self, block: int) -> npt.NDArray[T]:
         vector = self._vectors.get(block)
